@@ -1,0 +1,69 @@
+//! Server functions. Each can be called by a form without any script: success and refusal both lead back to the page.
+
+use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
+use server_fn::{
+    codec::JsonEncoding,
+    error::{FromServerFnError, ServerFnErrorErr},
+};
+use thiserror::Error;
+
+/// Where the server functions are mounted.
+pub const SERVER_FN_PREFIX: &str = "/fn";
+
+/// A form's input was refused. It carries the text, so that a page without script can show it again.
+#[derive(Debug, Clone, PartialEq, Eq, Error, Serialize, Deserialize)]
+#[error("{reason}")]
+pub struct Refused {
+    /// For the visitor: what is wrong, and what is allowed.
+    pub reason: String,
+    /// What was written.
+    pub text: String,
+}
+
+impl FromServerFnError for Refused {
+    type Encoder = JsonEncoding;
+
+    fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
+        let reason = match error {
+            ServerFnErrorErr::Request(_) => "the server was not reached: try again when the page is live".to_owned(),
+            other => format!("that did not work: {other}"),
+        };
+        Self { reason, text: String::new() }
+    }
+}
+
+/// Adds one to this node's counter: asks the actor that owns it.
+///
+/// # Errors
+/// When the actor is being restarted, or too busy to answer.
+#[server(prefix = "/fn", endpoint = "add_one")]
+pub async fn add_one() -> Result<u64, Refused> {
+    let refused = |reason: String| Refused { reason, text: String::new() };
+    let node = use_context::<crate::node::NodeHandle>()
+        .ok_or_else(|| refused("this server runs without its node actor".to_owned()))?;
+    node.add(1).await.map_err(|error| refused(error.to_string()))
+}
+
+/// Publishes a message to everyone.
+///
+/// # Errors
+/// When the message breaks a rule; the text comes back with the reason.
+#[server(prefix = "/fn", endpoint = "say")]
+pub async fn say(
+    /// One line of plain text.
+    text: String,
+) -> Result<(), Refused> {
+    use crate::topics::{MESSAGES, Message};
+    let refuse = |reason: String| Refused { reason, text: text.clone() };
+    let hub = use_context::<tidings::Hub>().ok_or_else(|| refuse("this server runs without a hub".to_owned()))?;
+    let who = use_context::<tidings::Principal>().unwrap_or_default();
+    let topic = MESSAGES.at();
+    let name = topic.name().map_err(|error| refuse(error.to_string()))?;
+    let body = serde_json::to_string(&Message { text: text.clone() }).map_err(|error| refuse(error.to_string()))?;
+    // The same door as everybody's: the topic's rules decide, whoever brings the message.
+    match hub.write(&who, name, &body, tidings::PublishOptions::default()) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(refuse(error.to_string())),
+    }
+}

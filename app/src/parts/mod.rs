@@ -1,0 +1,19 @@
+//! The parts that pages are made of.
+
+mod counter;
+mod footer;
+mod header;
+mod lines;
+mod messages;
+mod notices;
+mod panel;
+mod pill;
+mod vitals;
+
+pub(crate) use counter::Counter;
+pub(crate) use footer::Footer;
+pub(crate) use header::Header;
+pub(crate) use lines::Lines;
+pub(crate) use messages::Messages;
+pub(crate) use notices::Notices;
+pub(crate) use vitals::VitalsPanel;

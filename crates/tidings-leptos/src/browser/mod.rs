@@ -1,0 +1,124 @@
+//! The browser's part: one page, one stream, timers and the page's events.
+//!
+//! JavaScript's objects live in thread-locals of this module and never in a signal: a signal may be
+//! disposed of, and a server build must not know them.
+
+mod life;
+mod stream;
+
+use std::cell::{Cell, RefCell};
+
+use leptos::prelude::*;
+use tidings_wire::{Painted, Remote, TopicRef, event::Event};
+
+use crate::{
+    page::{Calls, Depth, News, Page, Sink},
+    provide::{LiveContext, LiveOptions},
+    status::TopicStatus,
+};
+
+thread_local! {
+    static PAGE: RefCell<Page> = RefCell::default();
+    /// A flush is on its way: all changes of one tick travel in one call.
+    static FLUSHING: Cell<bool> = const { Cell::new(false) };
+    static DRIVER: RefCell<Option<Driver>> = const { RefCell::new(None) };
+}
+
+/// What the stream's task and the page's events share.
+#[derive(Clone)]
+struct Driver {
+    context: LiveContext,
+    prefix: std::rc::Rc<str>,
+}
+
+/// Starts the page's stream as soon as something is held. Called once, when the page has been taken over.
+pub(crate) fn start(context: LiveContext, options: LiveOptions) {
+    let first = DRIVER.with(|driver| {
+        let mut driver = driver.borrow_mut();
+        let first = driver.is_none();
+        *driver = Some(Driver { context, prefix: options.prefix.into() });
+        first
+    });
+    if first {
+        life::listen();
+    }
+    flush_soon();
+}
+
+fn driver() -> Option<Driver> {
+    DRIVER.with(|driver| driver.borrow().clone())
+}
+
+/// Holds a topic in an effect: moves with its name, and ends with its owner.
+pub(crate) fn hold_in_effect<K: Remote>(
+    topic: Signal<TopicRef<K>>,
+    depth: Depth,
+    painted: Option<Painted>,
+    status: RwSignal<TopicStatus>,
+    on_update: impl Fn(&News) + Clone + 'static,
+    on_move: impl Fn() + Clone + 'static,
+) {
+    let painted = RefCell::new(painted);
+    Effect::new(move |moved: Option<()>| {
+        let topic = topic.get();
+        if moved.is_some() {
+            status.try_set(TopicStatus::Waiting);
+            on_move();
+        }
+        let name = match topic.name() {
+            Ok(name) => name,
+            Err(error) => {
+                leptos::logging::warn!("invalid topic name {}: {error}", topic.as_str());
+                status.try_set(TopicStatus::Forbidden);
+                return;
+            }
+        };
+        let on_update = on_update.clone();
+        let sink: Sink = std::rc::Rc::new(move |update: &News| {
+            match update {
+                News::Joined => status.try_set(TopicStatus::Live),
+                News::Refused => status.try_set(TopicStatus::Forbidden),
+                News::Item(_) | News::Nothing | News::Gap(_) => None,
+            };
+            on_update(update);
+        });
+        // What was painted is of the first name.
+        let painted = painted.borrow_mut().take().filter(|_| moved.is_none());
+        let mut calls = Calls::new();
+        let hold = PAGE.with(|page| page.borrow_mut().hold(name, depth, painted, sink, &mut calls));
+        tell(calls);
+        flush_soon();
+        on_cleanup(move || {
+            PAGE.with(|page| page.borrow_mut().release(&hold));
+            flush_soon();
+        });
+    });
+}
+
+/// An event of the stream.
+fn receive(event: &Event, id: Option<tidings_wire::Cursor>) {
+    let mut calls = Calls::new();
+    PAGE.with(|page| page.borrow_mut().event(event, id, &mut calls));
+    tell(calls);
+}
+
+/// Outside of any borrow: a component may hold or release in answer.
+fn tell(calls: Calls) {
+    for (sink, update) in calls {
+        sink(&update);
+    }
+}
+
+/// Sends what has changed after this tick.
+fn flush_soon() {
+    if FLUSHING.replace(true) {
+        return;
+    }
+    set_timeout(
+        || {
+            FLUSHING.set(false);
+            stream::flush();
+        },
+        std::time::Duration::ZERO,
+    );
+}

@@ -1,0 +1,61 @@
+//! Hooks that make Leptos components live: one stream a page, first paint without a gap.
+//!
+//! ```
+//! use leptos::prelude::*;
+//! use tidings_leptos::{UseTopic, provide_live, use_topic, wire::{State, topics}};
+//!
+//! topics! { pub COUNT: State<u64> = "demo/count"; }      // one crate, compiled for both sides
+//!
+//! #[component]
+//! fn App() -> impl IntoView {
+//!     provide_live();                                    // once
+//!     view! { <Count/> }
+//! }
+//!
+//! #[component]
+//! fn Count() -> impl IntoView {
+//!     let UseTopic { value, .. } = use_topic(COUNT.at()); // in any component
+//!     view! { <output>{move || value.get()}</output> }
+//! }
+//! ```
+//!
+//! The server paints the value into the page, together with the place in the hub's log at which it
+//! was read; the browser begins with that value and reads on from there. All components of a page
+//! share one stream. When it breaks, what is shown stays, dims, and tells its age; the stream comes
+//! back by itself, and what was missed is told, or that it cannot be.
+//!
+//! # Features
+//! - `ssr`: the server renders. Put a [`SharedPaint`](wire::SharedPaint) into the page's context
+//!   (`tidings_axum::Live::paint` makes one); hooks never subscribe on the server.
+//! - `hydrate`: the browser takes over what the server rendered.
+//! - `csr`: the browser renders by itself; topics begin with what is retained.
+//!
+//! # Hazards
+//! - Hold the same topics in the same order on both sides, as with any Leptos resource. A mismatch is
+//!   logged, and counts as "not painted".
+//! - A State topic's values may be skipped when they come faster than the page reads. Use an Events
+//!   topic where each of them matters.
+
+#[cfg_attr(not(all(feature = "browser", target_arch = "wasm32")), allow(dead_code, reason = "a browser drives it"))]
+mod backoff;
+#[cfg(all(feature = "browser", target_arch = "wasm32"))]
+mod browser;
+// Free of the browser, so that it is tested without one.
+#[cfg_attr(not(all(feature = "browser", target_arch = "wasm32")), allow(dead_code, reason = "a browser drives it"))]
+mod page;
+mod provide;
+mod status;
+mod topic;
+mod use_connection;
+mod use_log;
+mod use_topic;
+
+/// Names, cursors, typed topics: what browser and server share.
+pub use tidings_wire as wire;
+
+pub use provide::{LiveOptions, provide_live, provide_live_with_options};
+pub use status::{Link, TopicStatus};
+pub use topic::{ByClosure, ByValue, IntoTopic};
+pub use use_connection::{UseConnection, use_connection};
+pub use use_log::{LogItem, LogRow, UseLog, use_log};
+pub use use_topic::{UseTopic, use_topic};

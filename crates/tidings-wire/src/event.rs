@@ -1,0 +1,266 @@
+//! What travels on a stream: each event's name and the shape of its data.
+//!
+//! | event | data | meaning |
+//! |---|---|---|
+//! | `hello` | [`Hello`] | the stream is open |
+//! | *(default)* | [`Message`] | a message, or a State topic's new value |
+//! | `snapshot` | [`Snapshot`] | what a topic holds, where continuity begins or begins again |
+//! | `deleted` | [`Deleted`] | a State topic lost its value |
+//! | `gap` | [`Gap`] | continuity on a topic cannot be shown, or messages are lost |
+//! | `rewound` | `{}` | the node knows less than the reader's cursor: what follows may be older |
+//! | `joined` | [`Joined`] | how the topics of one call fared |
+//! | `beat` | `{}` | the stream lives; a page's watchdog waits for it |
+//! | `bye` | [`Bye`] | the node closes the stream; come back, to any node |
+//!
+//! Events that change a topic carry the cursor as `id:`.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::{TopicName, Version};
+
+/// The stream is open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// The server's [`WIRE_VERSION`](crate::WIRE_VERSION).
+    pub wire: u16,
+    /// The server's build: a page of another build offers to reload.
+    pub build: String,
+    /// The node that serves the stream.
+    pub node: String,
+    /// The page id, bound to the principal; absent on plain streams.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<String>,
+    /// The node's clock, in milliseconds since the Unix epoch.
+    #[serde(default)]
+    pub now_ms: u64,
+    /// An idle stream beats at least this often, in milliseconds.
+    pub beat_ms: u32,
+}
+
+/// One message, as every stream of the node carries it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Message {
+    /// On which topic.
+    pub topic: TopicName,
+    /// When and by whom it was published; orders the values of a State topic.
+    pub version: Version,
+    /// Its number among all that its origin publishes; 0 for a message that stays on this node.
+    pub stamp: u64,
+    /// Its place in the node's log.
+    pub index: u64,
+    /// The sender id given to `broadcast_from`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Box<str>>,
+    /// The publish id, where one was given: the writer knows its own echo by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<Box<str>>,
+    /// The payload.
+    pub data: Box<RawValue>,
+}
+
+/// What a State topic holds now.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Which topic.
+    pub topic: TopicName,
+    /// The value and its version; absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<SnapshotValue>,
+}
+
+/// A retained value.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SnapshotValue {
+    /// Which value it is.
+    pub version: Version,
+    /// The payload.
+    pub data: Box<RawValue>,
+}
+
+/// A State topic lost its value.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Deleted {
+    /// Which topic.
+    pub topic: TopicName,
+    /// When and by whom.
+    pub version: Version,
+    /// As in [`Message`].
+    pub stamp: u64,
+    /// As in [`Message`].
+    pub index: u64,
+}
+
+/// Continuity on a topic cannot be shown, or messages are lost. What is retained follows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gap {
+    /// Which topic.
+    pub topic: TopicName,
+    /// Why.
+    pub cause: GapCause,
+}
+
+/// Why a reader was told of a gap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum GapCause {
+    /// The reader was slower than the topic's history is long.
+    Slow,
+    /// Messages after the reader's cursor are no longer kept.
+    Evicted,
+    /// The cursor is older than an hour.
+    CursorTooOld,
+    /// The cursor could not be read.
+    CursorMalformed,
+    /// The cursor knows of messages that this node never had; it was lowered.
+    Rewound,
+    /// A cause that this build does not know.
+    #[serde(other)]
+    Other,
+}
+
+impl GapCause {
+    /// Its name in text, as on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Slow => "slow",
+            Self::Evicted => "evicted",
+            Self::CursorTooOld => "cursor-too-old",
+            Self::CursorMalformed => "cursor-malformed",
+            Self::Rewound => "rewound",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// How the topics of one call fared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Joined {
+    /// Number of the call.
+    pub call: u64,
+    /// Topics that are live from here on.
+    pub live: Vec<TopicName>,
+    /// Topics that were refused.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<Refused>,
+}
+
+/// A topic that was not added.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// Which topic.
+    pub topic: TopicName,
+    /// Why.
+    pub reason: RefusedReason,
+}
+
+/// Why a topic was not added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum RefusedReason {
+    /// The reader may not read it, or there is no such topic: which of the two is not told.
+    Forbidden,
+    /// A limit is reached: topics of the page, topics of the node, readers.
+    Limit,
+    /// A reason that this build does not know.
+    #[serde(other)]
+    Other,
+}
+
+/// The node closes the stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bye {
+    /// Come back after this time: the node spreads its readers, so that they do not come at once.
+    pub retry_ms: u32,
+}
+
+/// An event as it was received, read by name.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Event {
+    /// See [`Hello`].
+    Hello(Hello),
+    /// See [`Message`].
+    Message(Message),
+    /// See [`Snapshot`].
+    Snapshot(Snapshot),
+    /// See [`Deleted`].
+    Deleted(Deleted),
+    /// See [`Gap`].
+    Gap(Gap),
+    /// The node knows less than the reader's cursor.
+    Rewound,
+    /// See [`Joined`].
+    Joined(Joined),
+    /// The stream lives.
+    Beat,
+    /// See [`Bye`].
+    Bye(Bye),
+    /// An event of a later build: stepped over.
+    Unknown,
+}
+
+impl Event {
+    /// Reads an event by its name.
+    ///
+    /// # Errors
+    /// When the data of a known event has another shape; the event is then to be ignored and logged.
+    pub fn read(name: &str, data: &str) -> Result<Self, serde_json::Error> {
+        Ok(match name {
+            "" | "message" => Self::Message(serde_json::from_str(data)?),
+            name::HELLO => Self::Hello(serde_json::from_str(data)?),
+            name::SNAPSHOT => Self::Snapshot(serde_json::from_str(data)?),
+            name::DELETED => Self::Deleted(serde_json::from_str(data)?),
+            name::GAP => Self::Gap(serde_json::from_str(data)?),
+            name::REWOUND => Self::Rewound,
+            name::JOINED => Self::Joined(serde_json::from_str(data)?),
+            name::BEAT => Self::Beat,
+            name::BYE => Self::Bye(serde_json::from_str(data)?),
+            _ => Self::Unknown,
+        })
+    }
+}
+
+/// Names of events, as in `event:`.
+pub mod name {
+    /// See [`Hello`](super::Hello).
+    pub const HELLO: &str = "hello";
+    /// See [`Snapshot`](super::Snapshot).
+    pub const SNAPSHOT: &str = "snapshot";
+    /// See [`Deleted`](super::Deleted).
+    pub const DELETED: &str = "deleted";
+    /// See [`Gap`](super::Gap).
+    pub const GAP: &str = "gap";
+    /// The cursor was lowered.
+    pub const REWOUND: &str = "rewound";
+    /// See [`Joined`](super::Joined).
+    pub const JOINED: &str = "joined";
+    /// The stream lives.
+    pub const BEAT: &str = "beat";
+    /// See [`Bye`](super::Bye).
+    pub const BYE: &str = "bye";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_reads_as_it_was_written() {
+        let text = r#"{"topic":"demo/messages","version":"0000000000010000-00000000000a","stamp":3,"index":9,"data":{"text":"hi"}}"#;
+        let Ok(Event::Message(message)) = Event::read("", text) else { panic!("a message") };
+        assert_eq!(message.data.get(), r#"{"text":"hi"}"#);
+        assert_eq!(serde_json::to_string(&message).unwrap(), text);
+    }
+
+    #[test]
+    fn what_a_later_build_says_is_stepped_over() {
+        assert!(matches!(Event::read("tide", "{}"), Ok(Event::Unknown)));
+        let gap: Gap = serde_json::from_str(r#"{"topic":"a","cause":"a-new-one"}"#).unwrap();
+        assert_eq!(gap.cause, GapCause::Other);
+        assert!(Event::read("gap", "no json").is_err());
+    }
+}

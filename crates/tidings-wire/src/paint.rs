@@ -1,0 +1,52 @@
+//! First paint: how a component reads the hub while the server renders, without knowing the hub.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::{Cursor, TopicName, Version};
+
+/// How much of a topic a component wants to paint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Want {
+    /// The newest value of a State topic.
+    Newest,
+    /// The last so many messages of an Events topic.
+    Last(usize),
+}
+
+/// What was painted: it travels in the page, and the browser goes on from it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Painted {
+    /// Which topic: hydration compares it, for a mismatch must count as "unknown".
+    pub topic: TopicName,
+    /// Where the node's log was when it was read.
+    pub cursor: Cursor,
+    /// The node's clock when it was read, in milliseconds since the Unix epoch: ages count from here, so that a
+    /// visitor's clock that is wrong does not show.
+    pub now_ms: u64,
+    /// Oldest first; none is a topic without a value.
+    pub items: Vec<PaintedItem>,
+}
+
+/// One retained value or message.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PaintedItem {
+    /// Which value it is.
+    pub version: Version,
+    /// The payload, as JSON.
+    pub data: Box<RawValue>,
+}
+
+/// The server's side of first paint, held in context while it renders.
+///
+/// Implemented over a hub and the request's principal by `tidings-axum`; hooks ask for it and do
+/// not know the hub.
+pub trait Paint: Send + Sync {
+    /// What a topic holds now; `None` where the reader may not read it, or there is no such topic.
+    fn paint(&self, topic: &TopicName, want: Want) -> Option<Painted>;
+}
+
+/// A [`Paint`] as it is held in context.
+pub type SharedPaint = Arc<dyn Paint>;

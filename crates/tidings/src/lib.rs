@@ -1,0 +1,78 @@
+//! A pub/sub hub with history, cursors and honest gaps: the server side of live topics.
+//!
+//! ```
+//! use tidings::{Delivery, Hub, Payload};
+//!
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! let hub = Hub::solo("alpha")?;
+//! let mut subscription = hub.subscribe("chat/lobby")?;
+//! hub.broadcast("chat/lobby", Payload::from_json(r#"{"text":"hello"}"#)?)?;
+//! if let Delivery::Message(message) = subscription.next().await {
+//!     assert_eq!(message.payload.as_ref().unwrap().as_str(), r#"{"text":"hello"}"#);
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+//! ```
+//!
+//! # What it keeps
+//! A topic that nobody declared is a *Signal*: who listens hears it, as in Phoenix.PubSub. Declare
+//! typed topics with [`topics!`](wire::topics) and hand them to [`Hub::serve`], and a topic can be
+//! *State* (the newest value is kept) or *Events* (a history is kept). The shared declaration says
+//! nothing of who may read or write: that is registered on the hub, and nobody outside may until it is.
+//!
+//! # How it works
+//! A publish is one short critical section: it is stamped, appended to its topic's ring, and given
+//! an index in the node's log. It then wakes the shards, which mark the topic for their readers. A
+//! [`Reader`] has no queue and no task: it is a place in the log, and merges its marked rings in
+//! index order when it is polled. A slow reader therefore costs nobody anything but itself, and it
+//! costs itself a gap that it is told of.
+//!
+//! # Hazards
+//! - A [`Delivery::Gap`] is not an error to be logged: it says that what you derive from messages is
+//!   incomplete. Ask for the state again, or show it.
+//! - Do not count in a State topic: two writers that each add one to what they saw lose an update.
+//!   Give the counter one owner.
+//! - Payloads are JSON text, at most 1 MiB by default. Larger things belong in a store.
+//! - A lone node keeps nothing over a restart: readers that come back are told [`Delivery::Rewound`].
+
+mod clock;
+mod entry;
+mod error;
+mod hlc;
+mod hub;
+mod limits;
+mod log;
+mod mailbox;
+mod payload;
+mod principal;
+mod reader;
+mod resume;
+mod ring;
+mod serve;
+mod shard;
+mod subscription;
+mod topic;
+mod vector;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Names, cursors, typed topics: what server and browser share.
+pub use tidings_wire as wire;
+
+pub use clock::Clock;
+pub use entry::{Delivery, Entry};
+pub use error::{PayloadError, PublishError, SubscribeError, WriteError};
+pub use hub::{Hub, HubBuilder, PublishOptions, Published, Snapshot, TopicInfo};
+pub use limits::Limits;
+pub use mailbox::ReaderWaker;
+pub use payload::Payload;
+pub use principal::Principal;
+pub use reader::{Reader, Start};
+pub use resume::CURSOR_AGE_S_MAX;
+pub use serve::{Family, Rule, Serve, anyone, nobody};
+pub use subscription::Subscription;
+
+/// Locks, also after a panic elsewhere: no critical section of this crate runs code that is not its own, so none is
+/// left half done.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,33 @@
+//! Limits: everything has one, and each has its reason.
+
+/// What a node holds at most. The defaults suit one process with a few hundred MiB to spare.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Bytes of one payload. 1 MiB: larger things belong in a store, and their address in a message.
+    pub payload_bytes_max: usize,
+    /// Topics of the node. A topic costs about 300 bytes before its messages.
+    pub topics_max: usize,
+    /// Readers of the node. A reader costs about 200 bytes, an open HTTP stream some 12 kB more.
+    pub readers_max: usize,
+    /// Topics of one reader: each costs its slot, and a page that holds more is a mistake.
+    pub reader_topics_max: usize,
+    /// Bytes of payload in one topic's ring: an Events topic of 1 MiB messages lets go of its oldest beyond it.
+    pub ring_bytes_max: usize,
+    /// Messages that a reader is handed at once: a long history is written in pieces, between which others get
+    /// their turn.
+    pub batch_messages_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            payload_bytes_max: 1024 * 1024,
+            topics_max: 100_000,
+            readers_max: 200_000,
+            reader_topics_max: tidings_wire::live::PAGE_TOPICS_MAX,
+            ring_bytes_max: 8 * 1024 * 1024,
+            batch_messages_max: 256,
+        }
+    }
+}

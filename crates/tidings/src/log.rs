@@ -1,0 +1,146 @@
+//! The node log: the one order in which a node applies messages.
+//!
+//! It does no IO, takes no time and draws no random number: whoever calls brings the time, and acts
+//! on what comes back. One lock around it (see [`Hub`](crate::Hub)) is the critical section of a
+//! publish: stamp, append, index, and the word to the shards are one step.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock, atomic::Ordering},
+};
+
+use tidings_wire::{Cursor, OriginTag, TopicName, Version};
+
+use crate::{Payload, entry::Entry, hlc::Hlc, lock, topic::Topic, vector::Vector};
+
+/// The moment of a call.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Now {
+    pub(crate) wall_ms: u64,
+    pub(crate) monotonic_ms: u64,
+}
+
+impl Now {
+    pub(crate) fn wall_s(self) -> u64 {
+        self.wall_ms / 1000
+    }
+}
+
+/// What is to be published.
+#[derive(Debug, Default)]
+pub(crate) struct Publication {
+    pub(crate) payload: Option<Payload>,
+    pub(crate) from: Option<Box<str>>,
+    pub(crate) id: Option<Box<str>>,
+    /// The highest version that the writer has seen: its next one lies above.
+    pub(crate) seen: Option<Version>,
+    /// Stays on this node: an index, but no stamp.
+    pub(crate) local: bool,
+}
+
+/// The log of one node in one epoch.
+#[derive(Debug)]
+pub(crate) struct NodeLog {
+    me: OriginTag,
+    /// Of the last message that this node published to the cluster.
+    stamp: u64,
+    /// Of the last entry.
+    index: u64,
+    clock: Hlc,
+    vector: Vector,
+    pub(crate) topics: HashMap<TopicName, Arc<Topic>>,
+    /// For each shard the topics with entries that it has not marked yet, each once.
+    inboxes: Vec<Vec<Arc<Topic>>>,
+}
+
+/// A place in the log: the index, and the cursor there.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) index: u64,
+    pub(crate) cursor: Cursor,
+    pub(crate) text: Box<str>,
+}
+
+impl NodeLog {
+    pub(crate) fn new(me: OriginTag, shards: usize) -> Self {
+        Self {
+            me,
+            stamp: 0,
+            index: 0,
+            clock: Hlc::default(),
+            vector: Vector::new(),
+            topics: HashMap::new(),
+            inboxes: vec![Vec::new(); shards],
+        }
+    }
+
+    /// Applies a message of this node. Says whether shards have to be woken.
+    pub(crate) fn publish(&mut self, now: Now, topic: &Arc<Topic>, publication: Publication) -> (Arc<Entry>, bool) {
+        if let Some(seen) = publication.seen {
+            self.clock.merge(seen.clock());
+        }
+        let version = Version::from_clock(self.clock.tick(now.wall_ms), self.me);
+        let stamp = if publication.local {
+            0
+        } else {
+            self.stamp += 1;
+            self.vector.set(self.me, self.stamp);
+            self.stamp
+        };
+        self.index += 1;
+        let entry = Arc::new(Entry {
+            topic: topic.name.clone(),
+            version,
+            stamp,
+            index: self.index,
+            from: publication.from,
+            id: publication.id,
+            payload: publication.payload,
+            cursor: self.vector.text(now.wall_s()).into(),
+            applied_ms: now.monotonic_ms,
+            frame: OnceLock::new(),
+        });
+        let woken = self.append(now, topic, &entry);
+        (entry, woken)
+    }
+
+    fn append(&mut self, now: Now, topic: &Arc<Topic>, entry: &Arc<Entry>) -> bool {
+        topic.published.fetch_add(1, Ordering::Relaxed);
+        lock(&topic.ring).push(entry.clone(), now.monotonic_ms);
+        if topic.readers() == 0 {
+            return false;
+        }
+        // The bits only guard these inboxes, which this lock guards already: no ordering is needed.
+        let queued = topic.queued.load(Ordering::Relaxed);
+        for (shard, inbox) in self.inboxes.iter_mut().enumerate() {
+            if queued & 1 << shard == 0 {
+                inbox.push(topic.clone());
+            }
+        }
+        topic.queued.store(u64::MAX, Ordering::Relaxed);
+        true
+    }
+
+    /// Empties a shard's inbox into `topics` and says up to which index that is all there is. One step with regard
+    /// to publishes: what comes after it is in the next inbox, above the index.
+    pub(crate) fn take_inbox(&mut self, shard: usize, topics: &mut Vec<Arc<Topic>>) -> u64 {
+        topics.append(&mut self.inboxes[shard]);
+        for topic in topics.iter() {
+            topic.queued.fetch_and(!(1 << shard), Ordering::Relaxed);
+        }
+        self.index
+    }
+
+    /// Where the log is now.
+    pub(crate) fn place(&mut self, now: Now) -> Place {
+        let text = self.vector.text(now.wall_s()).into();
+        Place { index: self.index, cursor: self.vector.cursor().clone(), text }
+    }
+
+    /// Forgets topics that nobody would miss. Returns how many.
+    pub(crate) fn forget_idle(&mut self, now: Now) -> usize {
+        let before = self.topics.len();
+        self.topics.retain(|_, topic| Arc::strong_count(topic) > 1 || !topic.is_idle(now.monotonic_ms));
+        before - self.topics.len()
+    }
+}

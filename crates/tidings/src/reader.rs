@@ -1,0 +1,344 @@
+//! Readers: one place in the log, many topics, no queue of their own.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, atomic::Ordering},
+    task::{Context, Poll},
+};
+
+use slab::Slab;
+use tidings_wire::{Cursor, TopicKind, TopicName, event::GapCause};
+
+use crate::{
+    entry::{Delivery, Entry},
+    error::SubscribeError,
+    hub::Shared,
+    lock,
+    log::{Now, Place},
+    mailbox::{Mailbox, ReaderWaker},
+    resume::resume,
+    topic::Topic,
+};
+
+/// Where a reader begins on a topic.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Start {
+    /// With the next message.
+    Now,
+    /// With what is retained: a State topic's snapshot, the last so many messages of an Events topic.
+    Retained {
+        /// At most so many messages; the ring may hold fewer.
+        last: usize,
+    },
+    /// After a cursor: exactly what came since, or a gap and what is retained. The text is what a client sent: a
+    /// malformed one leads to a gap too.
+    After(Box<str>),
+}
+
+impl Start {
+    /// All that is retained.
+    pub const RETAINED: Self = Self::Retained { last: usize::MAX };
+}
+
+/// Reads many topics of a hub in the order of the node's log.
+///
+/// A reader is a place in the log and a bounded set of marked topics: it has no queue, so a slow one
+/// costs nobody else anything, and costs itself a gap once a topic's ring has let go of what it had
+/// not read. Dropping it ends all its subscriptions.
+///
+/// [`Hub::subscribe`](crate::Hub::subscribe) is the simple way to one topic; a reader is what a page's stream is made
+/// of.
+#[derive(Debug)]
+pub struct Reader {
+    shared: Arc<Shared>,
+    mailbox: Arc<Mailbox>,
+    slots: Slab<Slot>,
+    by_name: HashMap<TopicName, u32>,
+    /// Slots that were marked and have not been read to the end.
+    pending: Vec<u32>,
+    /// What joins have to say before anything is read.
+    prepared: VecDeque<Prepared>,
+    /// Joins whose place has not been reached, oldest first.
+    joining: VecDeque<Joining>,
+    /// The newest join's place: up to there every slot may be read, for every slot is pending then.
+    joined_at: u64,
+    /// Entries of this sender are skipped.
+    me: Option<Box<str>>,
+    /// Memory of a read, kept for the next one.
+    entries: Vec<Arc<Entry>>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    topic: Arc<Topic>,
+    /// Key among the topic's listeners.
+    key: usize,
+    /// Everything of this topic up to here has been handed out, or was not asked for.
+    position: u64,
+    /// While the topic is caught up with: what the reader's cursor covers is not handed out again.
+    floor: Option<Arc<Cursor>>,
+    /// Index of the topic's newest entry when it was last read.
+    newest: u64,
+}
+
+/// Said by name and not by value: a reader that stalls here holds no message.
+#[derive(Debug)]
+enum Prepared {
+    Rewound,
+    Gap(u32, GapCause),
+    Snapshot(u32),
+}
+
+#[derive(Debug)]
+struct Joining {
+    call: u64,
+    index: u64,
+    cursor: Box<str>,
+}
+
+impl Reader {
+    pub(crate) fn new(shared: Arc<Shared>, shard: usize) -> Self {
+        Self {
+            shared,
+            mailbox: Arc::new(Mailbox::new(shard)),
+            slots: Slab::new(),
+            by_name: HashMap::new(),
+            pending: Vec::new(),
+            prepared: VecDeque::new(),
+            joining: VecDeque::new(),
+            joined_at: 0,
+            me: None,
+            entries: Vec::new(),
+        }
+    }
+
+    /// Skips messages that this sender publishes with `broadcast_from`, on every node and on replay.
+    #[must_use]
+    pub fn excluding(mut self, sender: &str) -> Self {
+        self.me = Some(sender.into());
+        self
+    }
+
+    /// Wakes the task that polls this reader.
+    #[must_use]
+    pub fn waker(&self) -> ReaderWaker {
+        ReaderWaker(self.mailbox.clone())
+    }
+
+    /// The topics that it holds.
+    pub fn topics(&self) -> impl Iterator<Item = &TopicName> {
+        self.slots.iter().map(|(_, slot)| &slot.topic.name)
+    }
+
+    /// Adds topics, as one event at one place of the log.
+    ///
+    /// The next polls hand out gaps and snapshots first, then messages, and [`Delivery::Joined`]
+    /// with `call` once everything up to that place is handed out, of these topics and of all
+    /// others. A topic that the reader holds already begins again from its new start.
+    ///
+    /// # Errors
+    /// For each topic that a limit refused; the others are joined.
+    pub fn join(&mut self, call: u64, topics: Vec<(TopicName, Start)>) -> Vec<(TopicName, SubscribeError)> {
+        let (mut refused, mut joined) = (Vec::new(), Vec::new());
+        for (name, start) in topics {
+            match self.hold(&name) {
+                Ok(slot) => joined.push((slot, start)),
+                Err(error) => refused.push((name, error)),
+            }
+        }
+        // Taken only after listening: what is published from here on marks the slots.
+        let (place, now) = self.shared.place();
+        let mut rewound = false;
+        for (slot, start) in joined {
+            let resumed = match start {
+                Start::After(ref text) => resume(text, &place, now.wall_s()).map(Some),
+                Start::Now | Start::Retained { .. } => Ok(None),
+            };
+            // Once for all topics of the join, and before what it explains.
+            if resumed == Err(GapCause::Rewound) && !std::mem::replace(&mut rewound, true) {
+                self.prepared.push_back(Prepared::Rewound);
+            }
+            self.begin(slot, &start, resumed, &place, now);
+        }
+        self.pending.clear();
+        self.pending.extend(self.slots.iter().map(|(slot, _)| slot as u32));
+        self.joined_at = place.index;
+        self.joining.push_back(Joining { call, index: place.index, cursor: place.text });
+        self.mailbox.wake();
+        refused
+    }
+
+    /// Lets a topic go; says whether it was held.
+    pub fn leave(&mut self, topic: &TopicName) -> bool {
+        let Some(slot) = self.by_name.remove(topic) else { return false };
+        self.prepared.retain(|prepared| match prepared {
+            Prepared::Rewound => true,
+            Prepared::Gap(of, _) | Prepared::Snapshot(of) => *of != slot,
+        });
+        let slot = self.slots.remove(slot as usize);
+        slot.topic.unlisten(self.mailbox.shard, slot.key);
+        true
+    }
+
+    /// Hands out what is next, about [`Limits::batch_messages_max`](crate::Limits) at once, in the node's order.
+    /// Pending until there is something.
+    pub fn poll_read(&mut self, context: &mut Context<'_>, out: &mut Vec<Delivery>) -> Poll<()> {
+        let most = self.shared.limits.batch_messages_max;
+        let before = out.len();
+        for prepared in self.prepared.drain(..self.prepared.len().min(most)) {
+            out.push(match prepared {
+                Prepared::Rewound => Delivery::Rewound,
+                Prepared::Gap(slot, cause) => {
+                    Delivery::Gap { topic: self.slots[slot as usize].topic.name.clone(), cause }
+                }
+                Prepared::Snapshot(slot) => {
+                    let slot = &mut self.slots[slot as usize];
+                    let entry = lock(&slot.topic.ring).newest().cloned();
+                    // It may be newer than the join, and is not handed out a second time.
+                    slot.position = slot.position.max(entry.as_ref().map_or(0, |entry| entry.index));
+                    Delivery::Snapshot { topic: slot.topic.name.clone(), entry }
+                }
+            });
+        }
+        if out.len() > before {
+            return Poll::Ready(());
+        }
+        let shared = self.shared.clone();
+        let marked = &shared.shards[self.mailbox.shard].marked;
+        loop {
+            // Acquire, and before the mailbox is emptied: all marks up to this index are then in it.
+            let seen = marked.load(Ordering::Acquire);
+            self.mailbox.take(&mut self.pending);
+            let upto = seen.max(self.joined_at);
+            let horizon = self.read(upto, most, out);
+            while self.joining.front().is_some_and(|joining| joining.index <= horizon) {
+                let Some(Joining { call, cursor, .. }) = self.joining.pop_front() else { break };
+                out.push(Delivery::Joined { call, cursor });
+            }
+            if out.len() > before {
+                return Poll::Ready(());
+            }
+            // What is left pending lies above `upto`: its shard wakes us once it may be read.
+            let stale = || marked.load(Ordering::Acquire) != seen;
+            if horizon == upto && self.mailbox.wait(&mut self.pending, context.waker(), stale) {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Reads the pending slots up to an index, merged; slots that hold more stay pending. Returns how far all of them
+    /// have been read.
+    fn read(&mut self, upto: u64, most: usize, out: &mut Vec<Delivery>) -> u64 {
+        self.pending.sort_unstable();
+        self.pending.dedup();
+        let (slots, entries) = (&mut self.slots, &mut self.entries);
+        // A topic that was let go may have been marked before.
+        self.pending.retain(|slot| slots.contains(*slot as usize));
+        let mut horizon = upto;
+        for slot in &self.pending {
+            let slot = &mut slots[*slot as usize];
+            let from = entries.len();
+            let found = lock(&slot.topic.ring).read(slot.position, upto, most, entries);
+            slot.newest = found.newest;
+            if found.gone > slot.position {
+                slot.position = found.gone;
+                out.push(Delivery::Gap { topic: slot.topic.name.clone(), cause: GapCause::Slow });
+                self.shared.count_gap();
+            }
+            // A slot that was cut short bounds the others: nothing may overtake what it still holds.
+            if entries.len() - from == most
+                && let Some(last) = entries.last()
+            {
+                horizon = horizon.min(last.index);
+            }
+            if let Some(floor) = &slot.floor {
+                let mut at = from;
+                entries.retain(|entry| {
+                    at += 1;
+                    at <= from || !floor.covers(entry.version.origin(), entry.stamp)
+                });
+            }
+        }
+        self.pending.retain(|slot| {
+            let slot = &mut slots[*slot as usize];
+            slot.position = slot.position.max(horizon);
+            if slot.position >= self.joined_at {
+                slot.floor = None;
+            }
+            slot.newest > slot.position
+        });
+        entries.sort_unstable_by_key(|entry| entry.index);
+        let me = self.me.as_deref();
+        out.extend(
+            entries
+                .drain(..)
+                .take_while(|entry| entry.index <= horizon)
+                .filter(|entry| me.is_none() || entry.from.as_deref() != me)
+                .map(Delivery::Message),
+        );
+        horizon
+    }
+
+    /// Listens to a topic, or finds the slot that does already.
+    fn hold(&mut self, name: &TopicName) -> Result<u32, SubscribeError> {
+        if let Some(slot) = self.by_name.get(name) {
+            return Ok(*slot);
+        }
+        let max = self.shared.limits.reader_topics_max;
+        if self.slots.len() >= max {
+            return Err(SubscribeError::TooManyOfReader { max });
+        }
+        let entry = self.slots.vacant_entry();
+        let slot = entry.key() as u32;
+        let (topic, key) = self.shared.listen(name, &self.mailbox, slot)?;
+        entry.insert(Slot { topic, key, position: 0, floor: None, newest: 0 });
+        self.by_name.insert(name.clone(), slot);
+        Ok(slot)
+    }
+
+    /// Puts a slot where it begins, and prepares what has to be said first.
+    fn begin(&mut self, at: u32, start: &Start, resumed: Result<Option<Cursor>, GapCause>, place: &Place, now: Now) {
+        let slot = &mut self.slots[at as usize];
+        let mut ring = lock(&slot.topic.ring);
+        ring.expire(now.monotonic_ms);
+        let mut gap = |cause| {
+            self.prepared.push_back(Prepared::Gap(at, cause));
+            self.shared.count_gap();
+        };
+        slot.floor = None;
+        slot.position = match (start, resumed) {
+            (Start::Now, _) => place.index,
+            (Start::After(_), Ok(Some(cursor))) => {
+                // A State topic lets go of nothing: that a value was replaced is not a gap.
+                if ring.has_let_go_above(&cursor) {
+                    gap(GapCause::Evicted);
+                }
+                slot.floor = Some(Arc::new(cursor));
+                ring.gone()
+            }
+            (_, resumed) => {
+                if let Err(cause) = resumed {
+                    gap(cause);
+                }
+                match (slot.topic.kind, start) {
+                    (TopicKind::State, _) => {
+                        self.prepared.push_back(Prepared::Snapshot(at));
+                        place.index
+                    }
+                    (_, Start::Retained { last }) => ring.place_before_last(*last),
+                    _ => ring.gone(),
+                }
+            }
+        };
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        for slot in self.slots.drain() {
+            slot.topic.unlisten(self.mailbox.shard, slot.key);
+        }
+        self.shared.readers.fetch_sub(1, Ordering::Relaxed);
+    }
+}

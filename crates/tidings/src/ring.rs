@@ -1,0 +1,125 @@
+//! A topic's ring: what the topic keeps, and the record of what it let go.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use tidings_wire::{Cursor, Keep, TopicKind};
+
+use crate::entry::Entry;
+
+/// The messages that a topic keeps, oldest first.
+///
+/// A State topic's ring holds its newest value. That an older one was replaced is not a loss, and
+/// is not recorded; what an Events or Signal ring lets go is.
+#[derive(Debug)]
+pub(crate) struct Ring {
+    kind: TopicKind,
+    keep: Keep,
+    bytes_max: usize,
+    entries: VecDeque<Arc<Entry>>,
+    bytes: usize,
+    /// Origin → highest stamp let go: a cursor below it cannot resume without a gap.
+    evicted: Cursor,
+    /// Highest index let go: a reader that stands below it was too slow.
+    evicted_index: u64,
+}
+
+/// What a reader finds when it goes on from a place.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Found {
+    /// Highest index that the ring let go: above the place, something is lost.
+    pub(crate) gone: u64,
+    /// Index of the newest entry, also where it lies above what was asked for.
+    pub(crate) newest: u64,
+}
+
+impl Ring {
+    pub(crate) fn new(kind: TopicKind, keep: Keep, bytes_max: usize) -> Self {
+        let (entries, evicted) = (VecDeque::new(), Cursor::default());
+        Self { kind, keep, bytes_max, entries, bytes: 0, evicted, evicted_index: 0 }
+    }
+
+    /// Appends an entry that comes after all others; says whether it is kept.
+    ///
+    /// A State value below the one that is held loses, and leaves no trace.
+    pub(crate) fn push(&mut self, entry: Arc<Entry>, now_ms: u64) -> bool {
+        if self.kind == TopicKind::State {
+            if self.newest().is_some_and(|held| held.version >= entry.version) {
+                return false;
+            }
+            self.entries.clear();
+            self.bytes = 0;
+        }
+        self.bytes += entry.bytes();
+        self.entries.push_back(entry);
+        self.expire(now_ms);
+        while self.entries.len() > self.keep.count as usize || (self.bytes > self.bytes_max && self.entries.len() > 1) {
+            self.evict_oldest();
+        }
+        true
+    }
+
+    /// Lets go of what is past its age.
+    pub(crate) fn expire(&mut self, now_ms: u64) {
+        if self.kind == TopicKind::State {
+            return;
+        }
+        let age_ms = u64::from(self.keep.age_s) * 1000;
+        while self.entries.front().is_some_and(|oldest| oldest.applied_ms + age_ms <= now_ms) {
+            self.evict_oldest();
+        }
+    }
+
+    fn evict_oldest(&mut self) {
+        let Some(oldest) = self.entries.pop_front() else { return };
+        self.bytes -= oldest.bytes();
+        self.evicted_index = oldest.index;
+        if oldest.is_stamped() {
+            self.evicted.set(oldest.version.origin(), oldest.stamp);
+        }
+    }
+
+    /// The newest entry: for a State topic its value, or that it was cleared.
+    pub(crate) fn newest(&self) -> Option<&Arc<Entry>> {
+        self.entries.back()
+    }
+
+    /// The last so many entries, oldest first.
+    pub(crate) fn last(&self, count: usize) -> impl Iterator<Item = &Arc<Entry>> {
+        self.entries.iter().skip(self.entries.len().saturating_sub(count))
+    }
+
+    /// Hands out the entries with `after < index <= upto`, at most so many.
+    pub(crate) fn read(&self, after: u64, upto: u64, most: usize, out: &mut Vec<Arc<Entry>>) -> Found {
+        let from = self.entries.partition_point(|entry| entry.index <= after);
+        let upto = self.entries.partition_point(|entry| entry.index <= upto);
+        let to = upto.max(from).min(from.saturating_add(most));
+        out.extend(self.entries.range(from..to).cloned());
+        Found { gone: self.evicted_index, newest: self.newest().map_or(0, |entry| entry.index) }
+    }
+
+    /// Whether something above a cursor is gone.
+    pub(crate) fn has_let_go_above(&self, cursor: &Cursor) -> bool {
+        self.evicted.iter().any(|(origin, stamp)| !cursor.covers(origin, stamp))
+    }
+
+    /// Highest index that was let go: who begins right after it reads all that is kept.
+    pub(crate) fn gone(&self) -> u64 {
+        self.evicted_index
+    }
+
+    /// The index right before the last so many entries.
+    pub(crate) fn place_before_last(&self, count: usize) -> u64 {
+        match self.entries.len().checked_sub(count) {
+            None | Some(0) => self.evicted_index,
+            Some(first) => self.entries[first - 1].index,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+}

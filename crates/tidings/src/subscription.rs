@@ -1,0 +1,63 @@
+//! A subscription: one topic as a stream.
+
+use std::{
+    collections::VecDeque,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use futures_core::Stream;
+
+use crate::{Delivery, Reader};
+
+/// One topic of a hub as a [`Stream`] of [`Delivery`]. Dropping it unsubscribes.
+///
+/// It never ends by itself, and never loses silently: a subscriber that is slower than the topic's
+/// ring is long gets a [`Delivery::Gap`], and goes on with what the ring holds.
+#[derive(Debug)]
+pub struct Subscription {
+    reader: Reader,
+    /// Read and not handed out yet: at most one batch.
+    ready: VecDeque<Delivery>,
+    batch: Vec<Delivery>,
+}
+
+impl Subscription {
+    pub(crate) fn new(reader: Reader) -> Self {
+        Self { reader, ready: VecDeque::new(), batch: Vec::new() }
+    }
+
+    /// The next message, snapshot or gap.
+    pub async fn next(&mut self) -> Delivery {
+        std::future::poll_fn(|context| self.poll(context)).await
+    }
+
+    /// The reader behind it: to hold more topics on the same stream.
+    #[must_use]
+    pub fn into_reader(self) -> Reader {
+        self.reader
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Delivery> {
+        loop {
+            if let Some(delivery) = self.ready.pop_front() {
+                return Poll::Ready(delivery);
+            }
+            match self.reader.poll_read(context, &mut self.batch) {
+                Poll::Pending => return Poll::Pending,
+                // One topic that is joined once: that it is live is nothing to tell.
+                Poll::Ready(()) => self
+                    .ready
+                    .extend(self.batch.drain(..).filter(|delivery| !matches!(delivery, Delivery::Joined { .. }))),
+            }
+        }
+    }
+}
+
+impl Stream for Subscription {
+    type Item = Delivery;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Delivery>> {
+        self.get_mut().poll(context).map(Some)
+    }
+}

@@ -1,0 +1,81 @@
+//! The applied vector of a node, kept together with its text.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use tidings_wire::{Cursor, OriginTag};
+
+/// Base64 digits of a cursor's head and of one entry; both stand for a multiple of three bytes.
+const HEAD_DIGITS: usize = 8;
+const ENTRY_DIGITS: usize = 16;
+
+/// Origin → highest stamp applied, with the cursor's text beside it.
+///
+/// Each publish moves one stamp, and its message carries the whole vector as text: patching 16
+/// digits in place makes that a copy instead of an encoding of every origin.
+#[derive(Debug)]
+pub(crate) struct Vector {
+    cursor: Cursor,
+    text: String,
+}
+
+impl Vector {
+    pub(crate) fn new() -> Self {
+        let cursor = Cursor::default();
+        let text = cursor.to_string();
+        Self { cursor, text }
+    }
+
+    /// What has been applied, as a cursor.
+    pub(crate) fn cursor(&self) -> &Cursor {
+        &self.cursor
+    }
+
+    /// The same as text, issued at this second.
+    pub(crate) fn text(&mut self, now_s: u64) -> &str {
+        if self.cursor.issued_s() != now_s {
+            let mut head = Cursor::issued_at(now_s);
+            let digits = head.to_string();
+            self.text.replace_range(..HEAD_DIGITS, &digits);
+            for (origin, stamp) in self.cursor.iter() {
+                head.set(origin, stamp);
+            }
+            self.cursor = head;
+        }
+        &self.text
+    }
+
+    /// Moves an origin's stamp.
+    pub(crate) fn set(&mut self, origin: OriginTag, stamp: u64) {
+        let place = self.cursor.iter().position(|(tag, _)| tag == origin);
+        self.cursor.set(origin, stamp);
+        match place {
+            Some(place) => {
+                let mut entry = [0; 12];
+                entry[..6].copy_from_slice(&origin.to_bytes());
+                entry[6..].copy_from_slice(&self.cursor.get(origin).to_be_bytes()[2..]);
+                let at = HEAD_DIGITS + ENTRY_DIGITS * place;
+                self.text.replace_range(at..at + ENTRY_DIGITS, &URL_SAFE_NO_PAD.encode(entry));
+            }
+            None => self.text = self.cursor.to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_text_is_the_cursors(steps in prop::collection::vec((0..6_u64, 1..1_u64 << 48, 0..1_u64 << 40), 1..40)) {
+            let mut vector = Vector::new();
+            for (origin, stamp, now_s) in steps {
+                vector.set(OriginTag::from_low_bits(origin), stamp);
+                let text = vector.text(now_s).to_owned();
+                prop_assert_eq!(&text, &vector.cursor().to_string());
+                prop_assert_eq!(vector.cursor().issued_s(), now_s);
+            }
+        }
+    }
+}

@@ -1,0 +1,112 @@
+# shellcheck shell=bash
+# What the scripts in this folder share. It is sourced, never run.
+#
+# Everything here also runs on bash 3.2, the one that macOS has: no associative
+# arrays, no mapfile.
+
+ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+LOG_DIR="$ROOT/target/log"
+
+# The tools that script/setup installs come first on PATH: rustup's and cargo's
+# programs, and wasm-opt from the npm package binaryen. cargo-leptos looks for
+# wasm-bindgen and wasm-opt on PATH before it tries to download them, and a
+# download fails in a closed network.
+export PATH="$ROOT/end2end/node_modules/.bin:${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
+
+# The browser is the system's own; Playwright must not fetch another one.
+export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1
+
+cd "$ROOT" || exit 1
+mkdir -p "$LOG_DIR"
+
+say() { printf '%s\n' "$*"; }
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# For --help: prints the comment at the head of the script that was called.
+help_text() { sed -n '2,/^[^#]/ s/^# \{0,1\}//p' "$1"; }
+
+# Where the browser is, or nothing; script/test hands it to Playwright.
+find_chromium() {
+    if [ -n "${CHROMIUM_PATH:-}" ]; then
+        # A wrong path is not replaced by a guess: it was asked for by name.
+        if [ -x "$CHROMIUM_PATH" ]; then say "$CHROMIUM_PATH"; fi
+        return 0
+    fi
+    local name
+    for name in chromium chromium-browser google-chrome google-chrome-stable \
+        "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"; do
+        if have "$name"; then
+            command -v "$name"
+            return 0
+        fi
+    done
+}
+
+# run_logged LABEL COMMAND...: runs the command with its output in a log, and
+# prints every 15 seconds how long it took so far and the log's last line, so
+# that nobody takes a long step for one that hangs. LAST_LOG names the log.
+LAST_LOG=""
+TICKER=""
+run_logged() {
+    local label="$1" began=$SECONDS code=0
+    shift
+    LAST_LOG="$LOG_DIR/$label.log"
+    # The command stays in the foreground and the ticker goes behind it, not the
+    # other way round: Ctrl-C does not reach what a script put in the background.
+    (
+        # sleep must not hold the script's output open after the ticker is gone.
+        while sleep 15 >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do
+            say "    $label: $((SECONDS - began)) s; $(tail -n 1 "$LAST_LOG" | tr '\r' '\n' | tail -n 1 | cut -c 1-100)"
+        done
+    ) &
+    TICKER=$!
+    "$@" >"$LAST_LOG" 2>&1 </dev/null || code=$?
+    stop_ticker
+    return "$code"
+}
+
+stop_ticker() {
+    if [ -n "$TICKER" ]; then
+        kill "$TICKER" 2>/dev/null || true
+        wait "$TICKER" 2>/dev/null || true
+        TICKER=""
+    fi
+}
+
+# ---------------------------------------------------------------------------
+# What script/check and script/test both run.
+#
+# `frontend` is left out of everything native. It asks its dependencies for the
+# feature `hydrate`, the server asks for `ssr`, and cargo would give both to the
+# crates that they share; that combination exists nowhere and does not work.
+# The other crates belong together: the server turns `ssr` on for all of them.
+NATIVE=(--workspace --exclude frontend)
+
+# cargo-leptos builds the browser's side in this target folder; checks use it
+# too, so that build scripts and macros are compiled once.
+FRONT_TARGET=target/front
+
+lint_format() { cargo fmt --all --check; }
+
+lint_native() { cargo clippy "${NATIVE[@]}" --all-targets -- -D warnings; }
+
+# The second run is for `csr`, which no part of the demo uses: without it, nothing
+# would ever compile that feature.
+lint_wasm() {
+    local options=(--target wasm32-unknown-unknown --target-dir "$FRONT_TARGET")
+    cargo clippy "${options[@]}" -p frontend -- -D warnings &&
+        cargo clippy "${options[@]}" -p tidings-leptos --features csr -- -D warnings
+}
+
+lint_docs() { RUSTDOCFLAGS="-D warnings" cargo doc "${NATIVE[@]}" --no-deps; }
+
+# nextest runs the tests of all crates side by side, where it is installed. It
+# has no doc tests, so those follow.
+run_tests() {
+    if cargo nextest --version >/dev/null 2>&1; then
+        cargo nextest run "${NATIVE[@]}" && cargo test "${NATIVE[@]}" --doc
+    else
+        cargo test "${NATIVE[@]}"
+    fi
+}

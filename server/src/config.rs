@@ -1,0 +1,54 @@
+//! Configuration: flags, or environment variables.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::Parser;
+
+/// Live topics for Leptos: the demo app on one node.
+#[derive(Debug, Clone, Parser)]
+#[command(
+    name = "tidings-server",
+    version,
+    after_help = "Logs go to standard error; RUST_LOG sets what is logged (default: info)."
+)]
+pub(crate) struct Config {
+    /// Where to listen; LEPTOS_SITE_ADDR is asked next.
+    #[arg(long, env = "TIDINGS_ADDR", default_value_t = default_addr())]
+    pub(crate) addr: SocketAddr,
+
+    /// This node's name, unique in its cluster: letters, digits, `_`, `.` and `-`.
+    #[arg(long, env = "TIDINGS_NODE", default_value = "alpha")]
+    pub(crate) node: String,
+
+    /// How visitors reach the app, for the commands that it shows: by default the address.
+    #[arg(long, env = "TIDINGS_URL")]
+    pub(crate) url: Option<String>,
+
+    /// The folder that `cargo leptos build` made: by default looked for beside the binary.
+    #[arg(long, env = "TIDINGS_SITE_ROOT")]
+    pub(crate) site_root: Option<PathBuf>,
+
+    /// Signs page ids; the same on all nodes. By default a new one at each start.
+    #[arg(long, env = "TIDINGS_SECRET", hide_env_values = true)]
+    pub(crate) secret: Option<String>,
+
+    /// Origins of other sites whose pages may write here, as https://app.example.
+    #[arg(long, env = "TIDINGS_ORIGINS", value_delimiter = ',')]
+    pub(crate) origins: Vec<String>,
+
+    /// Milliseconds after which an idle stream beats.
+    #[arg(long, env = "TIDINGS_BEAT_MS", default_value_t = 15_000, value_parser = clap::value_parser!(u32).range(100..=600_000))]
+    pub(crate) beat_ms: u32,
+}
+
+impl Config {
+    pub(crate) fn beat(&self) -> Duration {
+        Duration::from_millis(u64::from(self.beat_ms))
+    }
+}
+
+/// What `cargo leptos` asks for, or 127.0.0.1:3000.
+fn default_addr() -> SocketAddr {
+    let asked = std::env::var("LEPTOS_SITE_ADDR").ok().and_then(|addr| addr.parse().ok());
+    asked.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 3000)))
+}

@@ -1,0 +1,98 @@
+//! The Tidings server: configuration, routes, start and stop.
+
+mod banner;
+mod config;
+mod health;
+mod routes;
+mod site;
+mod stop;
+
+use std::{net::SocketAddr, process::ExitCode};
+
+use axum::serve::{Listener as _, ListenerExt as _};
+use clap::Parser as _;
+use tidings::Hub;
+use tidings_axum::{Live, LiveOptions, Secret};
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+
+use config::Config;
+
+fn main() -> ExitCode {
+    let config = Config::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")))
+        .with_writer(std::io::stderr)
+        .init();
+    let run = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("no runtime could be started: {error}"))
+        .and_then(|runtime| {
+            let ended = runtime.block_on(run(config));
+            // A request that hangs must not hold up the end that was asked for.
+            runtime.shutdown_background();
+            ended
+        });
+    match run {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Serves until the process is told to stop.
+async fn run(config: Config) -> Result<(), String> {
+    let site = site::find(&config)?;
+    let hub = Hub::solo(&config.node).map_err(|error| format!("TIDINGS_NODE={}: {error}", config.node))?;
+    serve_topics(&hub);
+    let options = LiveOptions::default()
+        .build(&site.build)
+        .beat(config.beat())
+        .origins(config.origins.clone())
+        .secret(config.secret.as_deref().map(Secret::from_text));
+    let live = Live::new(hub.clone(), options).map_err(|error| format!("the system gives no randomness: {error}"))?;
+    let streams = live.clone();
+    let node =
+        app::node::start(hub.clone(), move || streams.open_streams()).await.map_err(|error| error.to_string())?;
+    let listener = listen(config.addr).await?;
+    let addr = listener.local_addr().map_err(|error| error.to_string())?;
+    let url = config.url.clone().unwrap_or_else(|| format!("http://{addr}"));
+    let router = routes::router(&site, &live, &node, &url);
+    // Before the first request, and after nothing can fail any more.
+    banner::print(&hub, &url);
+    let stopping = live.clone();
+    let serve = axum::serve(listener, router).with_graceful_shutdown(async move {
+        stop::told().await;
+        stopping.drain();
+    });
+    stop::within_limit(&live, serve.into_future()).await?;
+    node.stop();
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// What this app serves, and to whom.
+fn serve_topics(hub: &Hub) {
+    use app::topics::{COUNTER, MESSAGES, Message, VITALS};
+    use tidings::anyone;
+    hub.serve(VITALS).read(anyone);
+    hub.serve(COUNTER).read(anyone);
+    hub.serve(MESSAGES).read(anyone).write(anyone).validate(Message::check);
+}
+
+async fn listen(addr: SocketAddr) -> Result<impl axum::serve::Listener<Addr = SocketAddr>, String> {
+    let listener = TcpListener::bind(addr).await.map_err(|error| {
+        format!(
+            "cannot listen on {addr}: {error}. Stop what listens there, or choose another address with TIDINGS_ADDR"
+        )
+    })?;
+    // An event is small and wanted now: never held back to be sent with the next one.
+    Ok(listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection without TCP_NODELAY");
+        }
+    }))
+}

@@ -1,0 +1,125 @@
+//! The routes of the app: pages, server functions, streams, topics, files.
+
+use app::{Site as SiteContext, api::SERVER_FN_PREFIX, node::NodeHandle};
+use axum::{
+    Router,
+    body::Body,
+    extract::{Request, State},
+    middleware::{Next, from_fn, from_fn_with_state},
+    response::{IntoResponse as _, Response},
+    routing::post,
+};
+use http::{HeaderValue, header};
+use leptos::prelude::*;
+use leptos_axum::{LeptosRoutes as _, generate_route_list, handle_server_fns_with_context};
+use tidings::wire::live::DEFAULT_PREFIX;
+use tidings_axum::{Live, page_routes, plain_routes, same_origin, topic_routes};
+use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer, services::ServeDir};
+
+use crate::{health, site::Site};
+
+/// Hashed files never change: a year is the longest that caches honour.
+const FOREVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+
+/// What handlers of pages and server functions need.
+#[derive(Clone)]
+struct AppState {
+    options: LeptosOptions,
+    live: Live,
+    node: NodeHandle,
+    site: SiteContext,
+}
+
+impl axum::extract::FromRef<AppState> for LeptosOptions {
+    fn from_ref(state: &AppState) -> Self {
+        state.options.clone()
+    }
+}
+
+/// All routes.
+pub(crate) fn router(site: &Site, live: &Live, node: &NodeHandle, url: &str) -> Router {
+    let context = SiteContext {
+        node: live.hub().node_name().clone(),
+        engine: "solo".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        url: url.to_owned(),
+    };
+    let state = AppState { options: site.options.clone(), live: live.clone(), node: node.clone(), site: context };
+    let pages = Router::new()
+        .route(&format!("{SERVER_FN_PREFIX}/{{*name}}"), post(server_fn))
+        .leptos_routes_with_handler(generate_route_list(app::App), page)
+        .layer(from_fn(revalidate))
+        .nest_service("/pkg", files(site, "pkg", site.options.hash_files))
+        .fallback_service(ServeDir::new(&site.root).fallback(axum::routing::any(page).with_state(state.clone())))
+        .with_state(state)
+        .layer(CompressionLayer::new());
+    Router::new()
+        // Streams stay outside of the compression: a compressor holds events back.
+        .nest(DEFAULT_PREFIX, page_routes(live.clone()))
+        .merge(plain_routes(live.clone()))
+        .merge(topic_routes(live.clone()))
+        .merge(health::routes(live.clone()))
+        .merge(pages)
+        .layer(from_fn_with_state(live.clone(), same_origin))
+        .layer(from_fn(protect))
+        .layer(CatchPanicLayer::new())
+}
+
+/// Renders a page, or says that there is none.
+async fn page(State(state): State<AppState>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let context = context(&state, &parts);
+    let options = state.options.clone();
+    let render = leptos_axum::render_app_to_stream_with_context(context, move || app::shell(options.clone()));
+    render(Request::from_parts(parts, body)).await
+}
+
+/// Runs a server function.
+async fn server_fn(State(state): State<AppState>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let context = context(&state, &parts);
+    handle_server_fns_with_context(context, Request::<Body>::from_parts(parts, body)).await.into_response()
+}
+
+/// What components and server functions find in their context.
+fn context(state: &AppState, parts: &http::request::Parts) -> impl Fn() + Clone + Send + Sync + 'static {
+    let (state, who) = (state.clone(), state.live.principal(parts));
+    move || {
+        provide_context(state.live.hub().clone());
+        provide_context(state.live.paint(who.clone()));
+        provide_context(who.clone());
+        provide_context(state.node.clone());
+        provide_context(state.site.clone());
+    }
+}
+
+/// A folder of the site.
+fn files(site: &Site, folder: &str, hashed: bool) -> axum::routing::MethodRouter {
+    let dir = ServeDir::new(site.root.join(folder));
+    axum::routing::any_service(dir).layer(from_fn(move |request: Request, next: Next| async move {
+        let mut response = next.run(request).await;
+        if response.status().is_success() {
+            let value = if hashed { FOREVER } else { HeaderValue::from_static("no-cache") };
+            response.headers_mut().insert(header::CACHE_CONTROL, value);
+        }
+        response
+    }))
+}
+
+/// A page is asked for anew each time. Not `no-store`: that would keep it out of the browser's back-forward cache.
+async fn revalidate(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache"));
+    response
+}
+
+/// Headers that every answer carries.
+async fn protect(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    // Our own forms need it to find back to their page; nobody else does.
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("SAMEORIGIN"));
+    response
+}
