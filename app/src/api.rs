@@ -64,6 +64,22 @@ pub async fn say(
     // The same door as everybody's: the topic's rules decide, whoever brings the message.
     match hub.write(&who, name, &body, tidings::PublishOptions::default()) {
         Ok(_) => Ok(()),
-        Err(error) => Err(refuse(error.to_string())),
+        Err(error) => {
+            status_of_refusal();
+            Err(refuse(error.to_string()))
+        }
+    }
+}
+
+/// A refusal is the writer's error, not the server's. A form without script is led back to its page instead, with a
+/// redirect that another status would undo.
+#[cfg(feature = "ssr")]
+fn status_of_refusal() {
+    let redirects = use_context::<http::request::Parts>().is_none_or(|parts| {
+        let accept = parts.headers.get(http::header::ACCEPT).and_then(|accept| accept.to_str().ok());
+        accept.is_some_and(|accept| accept.contains("text/html"))
+    });
+    if !redirects && let Some(response) = use_context::<leptos_axum::ResponseOptions>() {
+        response.set_status(http::StatusCode::UNPROCESSABLE_ENTITY);
     }
 }

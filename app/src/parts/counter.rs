@@ -16,8 +16,8 @@ pub(crate) fn Counter(node: NodeName) -> impl IntoView {
     let UseTopic { value, status, age_s, version } = use_topic(topic.clone());
     let add = ServerAction::<AddOne>::new();
     let error = move || match add.value().get() {
-        Some(Err(refused)) => refused.reason,
-        _ => String::new(),
+        Some(Err(refused)) => Some(refused.reason),
+        _ => None,
     };
     view! {
         <Panel

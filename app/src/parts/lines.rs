@@ -22,12 +22,16 @@ pub(crate) fn Lines() -> impl IntoView {
                 <figure class="listing">
                     <figcaption class="listing-head"><span>"In your app"</span></figcaption>
                     <pre class="code" tabindex="0" aria-label="Rust code"><code>
-                        <span class="k">"topics!"</span>" { "<span class="k">"pub"</span>" "<span class="t">"MESSAGES"</span>": Events<Message> = "<span class="s">"\"demo/messages\""</span>" keep 200, "<span class="s">"\"1d\""</span>"; }\n\n"
-                        "hub.serve("<span class="t">"MESSAGES"</span>").read(anyone).write(anyone).validate(check); "<span class="c">"// server, once"</span>"\n"
-                        "provide_live();                                                  "<span class="c">"// App, once"</span>"\n"
-                        <span class="k">"let"</span>" UseLog { items, .. } = use_log("<span class="t">"MESSAGES"</span>".at(), 50);            "<span class="c">"// any component"</span>"\n"
-                        <span class="k">"let"</span>" UseTopic { value, .. } = use_topic("<span class="t">"COUNTER"</span>".at(node));        "<span class="c">"// another one"</span>"\n"
-                        "hub.publish(&"<span class="t">"MESSAGES"</span>".at(), &message)?;                       "<span class="c">"// anywhere on the server"</span>
+                        <span class="k">"topics!"</span>" { "<span class="k">"pub"</span>" "<span class="t">"MESSAGES"</span>": Events<Message> = "<span class="s">"\"demo/messages\""</span>"; }\n\n"
+                        <span class="c">"// on the server, once: who may, and what is valid\n"</span>
+                        "hub.serve("<span class="t">"MESSAGES"</span>").read(anyone).write(anyone).validate(check);\n"
+                        <span class="c">"// from anywhere on the server\n"</span>
+                        "hub.publish(&"<span class="t">"MESSAGES"</span>".at(), &message)?;\n\n"
+                        <span class="c">"// in the app, once\n"</span>
+                        "provide_live();\n"
+                        <span class="c">"// in any component\n"</span>
+                        <span class="k">"let"</span>" UseLog { items, .. } = use_log("<span class="t">"MESSAGES"</span>".at(), 50);\n"
+                        <span class="k">"let"</span>" UseTopic { value, .. } = use_topic("<span class="t">"COUNTER"</span>".at(node));"
                     </code></pre>
                 </figure>
                 <figure class="listing">

@@ -98,7 +98,7 @@ fn SayForm() -> impl IntoView {
         _ => None,
     };
     // What a page without script was refused comes back in its address: shown again, to be mended.
-    let kept = refused().map_or_else(String::new, |refused| refused.text);
+    let kept = untrack(refused).map_or_else(String::new, |refused| refused.text);
     let length = RwSignal::new(kept.chars().count());
     let input = NodeRef::<Input>::new();
     Effect::new(move |_| {
@@ -123,7 +123,7 @@ fn SayForm() -> impl IntoView {
                 <button class="btn" type="submit" aria-busy=move || say.pending().get().then_some("true")>"Publish"</button>
             </div>
             <div class="field-foot">
-                <p class="field-error" id="say-error" role="alert">{move || refused().map_or_else(String::new, |refused| refused.reason)}</p>
+                <p class="field-error" id="say-error" role="alert">{move || refused().map(|refused| refused.reason)}</p>
                 <p class="field-count num" id="say-count" data-over=move || (length.get() > MESSAGE_CHARS_MAX).then_some("true")>
                     {move || length.get()}" / "{MESSAGE_CHARS_MAX}
                 </p>

@@ -59,7 +59,7 @@ pub(crate) fn Panel(
                 <h2 class="panel-title" id=heading_id>{title}</h2>
                 <p class="panel-state">
                     <span class="panel-word">{word}</span>" "
-                    <span class="age num">{move || age_s.get().map_or_else(String::new, ago)}</span>
+                    <span class="age num">{move || age_s.get().map(ago)}</span>
                 </p>
                 <p class="panel-topic">
                     <code class="topic">{topic}</code>" "

@@ -34,10 +34,10 @@ pub(crate) fn VitalsPanel(node: NodeName) -> impl IntoView {
                         </dd>
                     </div>
                     <div class="figure">
-                        <dt>"CPU"</dt>
+                        <dt>"CPU, of a core"</dt>
                         <dd data-figure="cpu">
                             <span class="num">{figure(|vitals| format!("{:.1}", vitals.cpu_percent))}</span>
-                            <span class="unit">"% of a core"</span>
+                            <span class="unit">"%"</span>
                         </dd>
                     </div>
                     <div class="figure">

@@ -317,3 +317,6 @@ impl Held {
         calls.extend(self.sinks.iter().map(|(_, told)| (told.sink.clone(), News::Gap(cause))));
     }
 }
+
+#[cfg(test)]
+mod tests;

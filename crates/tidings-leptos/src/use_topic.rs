@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 use serde::de::DeserializeOwned;
-use tidings_wire::{Painted, State, Version};
+use tidings_wire::{Painted, State, Version, event::GapCause};
 
 use crate::{
     page::{Depth, News},
@@ -68,12 +68,16 @@ where
     let value = RwSignal::new(None::<T>);
     let version = RwSignal::new(None::<Version>);
     let undecodable = RwSignal::new(false);
+    // The newest version told since the last rewind: what is shown never goes back in time but then.
+    let newest = StoredValue::new(None::<Version>);
     let on_update = move |update: &News| match update {
+        News::Item(item) if newest.try_get_value().flatten() > Some(item.version) => {}
         News::Item(item) => match serde_json::from_str(item.data.get()) {
             Ok(decoded) => {
                 undecodable.try_set(false);
                 value.try_set(Some(decoded));
                 version.try_set(Some(item.version));
+                newest.try_set_value(Some(item.version));
             }
             Err(error) => {
                 undecodable.try_set(true);
@@ -84,17 +88,21 @@ where
             value.try_set(None);
             version.try_set(None);
         }
+        News::Gap(GapCause::Rewound) => {
+            newest.try_set_value(None);
+        }
         News::Gap(_) | News::Joined | News::Refused => {}
     };
     let on_move = move || {
         value.try_set(None);
         version.try_set(None);
+        newest.try_set_value(None);
     };
     let (held, painted) = hold_topic("use_topic", topic, Depth::Newest, on_update, on_move);
-    let newest = painted.as_ref().and_then(|painted| painted.items.last());
-    if let Some(item) = newest {
+    if let Some(item) = painted.as_ref().and_then(|painted| painted.items.last()) {
         // Nothing has subscribed yet: this is the first render's value on both sides.
         version.set(Some(item.version));
+        newest.set_value(Some(item.version));
         match serde_json::from_str(item.data.get()) {
             Ok(decoded) => value.set(Some(decoded)),
             Err(_) => undecodable.set(true),

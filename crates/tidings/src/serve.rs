@@ -2,7 +2,10 @@
 
 use std::{fmt, marker::PhantomData, sync::Arc};
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{
+    Serialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 use tidings_wire::{Keep, Kind, Pattern, Remote, Topic, TopicKind, TopicName};
 
 use crate::{Payload, Principal, hub::Hub, lock};
@@ -30,10 +33,9 @@ fn check<T: Serialize + DeserializeOwned>(
     body: &str,
     rule: impl Fn(&T) -> Result<(), String>,
 ) -> Result<Payload, Fault> {
-    let value: T = serde_json::from_str(body).map_err(|error| match error.classify() {
-        serde_json::error::Category::Data => Fault::Shape(error.to_string()),
-        _ => Fault::Json(error.to_string()),
-    })?;
+    // Asked first: of a text that is no JSON, a decoder may only say that it is not what it wanted.
+    serde_json::from_str::<IgnoredAny>(body).map_err(|error| Fault::Json(error.to_string()))?;
+    let value: T = serde_json::from_str(body).map_err(|error| Fault::Shape(error.to_string()))?;
     rule(&value).map_err(Fault::Invalid)?;
     Payload::of(&value).map_err(|error| Fault::Shape(error.to_string()))
 }

@@ -1,0 +1,5 @@
+//! The routes, asked without a socket.
+
+mod http;
+mod page_stream;
+mod support;

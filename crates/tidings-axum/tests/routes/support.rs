@@ -1,0 +1,174 @@
+//! A hub behind the routes, and a client that reads streams without a socket.
+
+use axum::{Router, body::Body};
+use http::{Request, Response, StatusCode};
+use http_body_util::BodyExt as _;
+use std::time::Duration;
+use tidings::{
+    Hub, Payload, anyone, nobody,
+    wire::{
+        Events, State, TopicName,
+        event::Event,
+        live::{Change, DEFAULT_PREFIX, Hold, Open},
+        sse::{Decoder, RawEvent},
+        topics,
+    },
+};
+use tidings_axum::{Live, LiveOptions, page_routes, plain_routes, same_origin, topic_routes};
+use tower::ServiceExt as _;
+
+topics! {
+    pub(crate) LOG: Events<String> = "demo/log" keep 8;
+    pub(crate) VALUE: State<u64> = "demo/value";
+    pub(crate) SECRET: State<u64> = "demo/secret";
+}
+
+/// Long enough for a machine that does other things; nothing waits for it to pass.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(crate) struct Site {
+    pub(crate) hub: Hub,
+    pub(crate) live: Live,
+    pub(crate) router: Router,
+}
+
+impl Site {
+    pub(crate) fn new() -> Self {
+        Self::with(LiveOptions::default())
+    }
+
+    pub(crate) fn with(options: LiveOptions) -> Self {
+        let hub = Hub::solo("alpha").unwrap();
+        hub.serve(LOG)
+            .read(anyone)
+            .write(anyone)
+            .validate(|text| if text.len() <= 20 { Ok(()) } else { Err("at most 20 bytes".to_owned()) });
+        hub.serve(VALUE).read(anyone);
+        hub.serve(SECRET).read(nobody);
+        let live = Live::new(hub.clone(), options).unwrap();
+        let router = Router::new()
+            .nest(DEFAULT_PREFIX, page_routes(live.clone()))
+            .merge(plain_routes(live.clone()))
+            .merge(topic_routes(live.clone()))
+            .layer(axum::middleware::from_fn_with_state(live.clone(), same_origin));
+        Self { hub, live, router }
+    }
+
+    pub(crate) fn say(&self, text: &str) {
+        self.hub.broadcast("demo/log", Payload::of(text).unwrap()).unwrap();
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Response<Body> {
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
+    pub(crate) async fn get(&self, path: &str, headers: &[(&str, &str)]) -> Response<Body> {
+        self.send(request("GET", path, headers, Body::empty())).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Response<Body> {
+        self.send(request("POST", path, headers, Body::from(body.to_owned()))).await
+    }
+
+    pub(crate) async fn open(&self, call: u64, hold: Vec<Hold>) -> Client {
+        let body = serde_json::to_string(&Open { wire: 1, call, page: None, hold }).unwrap();
+        let response = self.post("/_tidings/live", &[("content-type", "application/json")], &body).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        Client::new(response)
+    }
+
+    pub(crate) async fn change(&self, change: &Change) -> StatusCode {
+        let body = serde_json::to_string(change).unwrap();
+        self.post("/_tidings/change", &[("content-type", "application/json")], &body).await.status()
+    }
+}
+
+fn request(method: &str, path: &str, headers: &[(&str, &str)], body: Body) -> Request<Body> {
+    let mut request = Request::builder().method(method).uri(path);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.body(body).unwrap()
+}
+
+pub(crate) async fn text(response: Response<Body>) -> String {
+    let bytes = response.into_body().collect().await.unwrap().to_bytes();
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+pub(crate) async fn error_code(response: Response<Body>) -> (StatusCode, String) {
+    let status = response.status();
+    let body: serde_json::Value = serde_json::from_str(&text(response).await).unwrap();
+    let error = &body["error"];
+    assert!(error["message"].as_str().is_some_and(|message| message.len() > 10), "{body}");
+    (status, error["code"].as_str().unwrap().to_owned())
+}
+
+pub(crate) fn hold(topic: &str, after: Option<&str>) -> Hold {
+    Hold { topic: TopicName::new(topic).unwrap(), after: after.map(str::to_owned), last: None }
+}
+
+/// Reads a stream's events.
+pub(crate) struct Client {
+    body: Body,
+    decoder: Decoder,
+    ready: std::collections::VecDeque<RawEvent>,
+}
+
+impl Client {
+    pub(crate) fn new(response: Response<Body>) -> Self {
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        Self { body: response.into_body(), decoder: Decoder::default(), ready: Default::default() }
+    }
+
+    /// The next event; `None` at the stream's end.
+    pub(crate) async fn raw(&mut self) -> Option<RawEvent> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Some(event);
+            }
+            let frame = tokio::time::timeout(PATIENCE, self.body.frame()).await.expect("nothing came")?;
+            let bytes = frame.unwrap().into_data().unwrap();
+            self.decoder.read(&bytes, |event| self.ready.push_back(event));
+        }
+    }
+
+    pub(crate) async fn event(&mut self) -> Event {
+        let raw = self.raw().await.expect("the stream ended");
+        Event::read(&raw.name, &raw.data).unwrap()
+    }
+
+    /// What the next events say, in short, until one says this.
+    pub(crate) async fn until(&mut self, last: &str) -> Vec<String> {
+        let mut said = Vec::new();
+        loop {
+            let short = short(&self.event().await);
+            said.push(short.clone());
+            if short == last {
+                return said;
+            }
+        }
+    }
+
+    pub(crate) fn last_id(&self) -> String {
+        self.decoder.last_id().to_owned()
+    }
+}
+
+fn short(event: &Event) -> String {
+    match event {
+        Event::Hello(_) => "hello".to_owned(),
+        Event::Message(message) => message.data.get().to_owned(),
+        Event::Snapshot(snapshot) => {
+            format!("snapshot {}", snapshot.value.as_ref().map_or("none", |value| value.data.get()))
+        }
+        Event::Gap(gap) => format!("gap {}", gap.cause.as_str()),
+        Event::Rewound => "rewound".to_owned(),
+        Event::Joined(joined) => {
+            format!("joined {} live {} refused {}", joined.call, joined.live.len(), joined.refused.len())
+        }
+        Event::Beat => "beat".to_owned(),
+        Event::Bye(_) => "bye".to_owned(),
+        other => format!("{other:?}"),
+    }
+}
