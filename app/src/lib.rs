@@ -1,6 +1,9 @@
 //! The Tidings web app: pages, components, topics and server functions, compiled for server (`ssr`)
 //! and browser (`hydrate`).
 
+// A page is one type, nested as deep as its elements: an optimised build computes its layout.
+#![recursion_limit = "256"]
+
 #![allow(unreachable_pub, reason = "`#[component]` makes what it expands to public")]
 
 pub mod api;

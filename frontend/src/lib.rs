@@ -1,5 +1,8 @@
 //! The browser's entry: takes over the page that the server rendered.
 
+// A page is one type, nested as deep as its elements: an optimised build computes its layout.
+#![recursion_limit = "256"]
+
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// Called by the page's script once the wasm has arrived.

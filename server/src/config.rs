@@ -12,9 +12,13 @@ use clap::Parser;
     after_help = "Logs go to standard error; RUST_LOG sets what is logged (default: info)."
 )]
 pub(crate) struct Config {
-    /// Where to listen; LEPTOS_SITE_ADDR is asked next.
-    #[arg(long, env = "TIDINGS_ADDR", default_value_t = default_addr())]
-    pub(crate) addr: SocketAddr,
+    /// Where to listen; port 0 takes a free one. LEPTOS_SITE_ADDR is asked next [default: 127.0.0.1:3000]
+    #[arg(long, env = "TIDINGS_ADDR")]
+    addr: Option<SocketAddr>,
+
+    /// What `cargo leptos` sets.
+    #[arg(long, env = "LEPTOS_SITE_ADDR", hide = true)]
+    leptos_site_addr: Option<SocketAddr>,
 
     /// This node's name, unique in its cluster: letters, digits, `_`, `.` and `-`.
     #[arg(long, env = "TIDINGS_NODE", default_value = "alpha")]
@@ -42,13 +46,11 @@ pub(crate) struct Config {
 }
 
 impl Config {
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.addr.or(self.leptos_site_addr).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 3000)))
+    }
+
     pub(crate) fn beat(&self) -> Duration {
         Duration::from_millis(u64::from(self.beat_ms))
     }
-}
-
-/// What `cargo leptos` asks for, or 127.0.0.1:3000.
-fn default_addr() -> SocketAddr {
-    let asked = std::env::var("LEPTOS_SITE_ADDR").ok().and_then(|addr| addr.parse().ok());
-    asked.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 3000)))
 }

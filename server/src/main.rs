@@ -1,5 +1,8 @@
 //! The Tidings server: configuration, routes, start and stop.
 
+// A page is one type, nested as deep as its elements: an optimised build computes its layout.
+#![recursion_limit = "256"]
+
 mod banner;
 mod config;
 mod health;
@@ -57,7 +60,7 @@ async fn run(config: Config) -> Result<(), String> {
     let streams = live.clone();
     let node =
         app::node::start(hub.clone(), move || streams.open_streams()).await.map_err(|error| error.to_string())?;
-    let listener = listen(config.addr).await?;
+    let listener = listen(config.addr()).await?;
     let addr = listener.local_addr().map_err(|error| error.to_string())?;
     let url = config.url.clone().unwrap_or_else(|| format!("http://{addr}"));
     let router = routes::router(&site, &live, &node, &url);

@@ -47,7 +47,7 @@ pub(crate) fn find(config: &Config) -> Result<Site, String> {
         .site_root(root.to_string_lossy().into_owned())
         .site_pkg_dir(PKG_DIR)
         .env(if watched { Env::DEV } else { Env::PROD })
-        .site_addr(config.addr)
+        .site_addr(config.addr())
         .reload_port(env_number("LEPTOS_RELOAD_PORT").unwrap_or(RELOAD_PORT))
         .reload_external_port(env_number("LEPTOS_RELOAD_EXTERNAL_PORT"))
         .reload_ws_protocol(ReloadWSProtocol::WS)

@@ -163,9 +163,7 @@ impl Cursor {
     /// Raises each origin's stamp to the other's, where that is higher: what both together cover.
     pub fn merge(&mut self, other: &Self) {
         for (origin, stamp) in other.iter() {
-            if !self.covers(origin, stamp) {
-                self.set(origin, stamp);
-            }
+            self.set(origin, stamp.max(self.get(origin)));
         }
         self.issued_s = self.issued_s.max(other.issued_s);
     }
@@ -180,11 +178,9 @@ impl Cursor {
     #[must_use]
     pub fn earliest(&self, other: &Self) -> Self {
         let mut earliest = Self::issued_at(self.issued_s.min(other.issued_s));
-        for (origin, stamp) in self.iter() {
-            let stamp = stamp.min(other.get(origin));
-            if stamp > 0 {
-                earliest.set(origin, stamp);
-            }
+        // Listed also at 0: that an origin was known is what tells a node that has never heard of it.
+        for (origin, _) in self.iter().chain(other.iter()) {
+            earliest.set(origin, self.get(origin).min(other.get(origin)));
         }
         earliest
     }

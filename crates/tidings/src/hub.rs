@@ -19,6 +19,7 @@ use crate::{
     lock,
     log::{NodeLog, Now, Place, Publication},
     mailbox::Mailbox,
+    ring::Ring,
     serve::{Fault, Served},
     shard::{self, SHARDS_MAX, Shard},
     topic::Topic,
@@ -257,7 +258,7 @@ impl Hub {
     /// [`PublishError::Kind`] on a State or Events topic; the other [`PublishError`]s.
     pub fn local_broadcast(&self, topic: &str, payload: Payload) -> Result<Published, PublishError> {
         let publication = Publication { payload: Some(payload), local: true, ..Publication::default() };
-        self.shared.publish(&TopicName::new(topic)?, publication, |topic| match topic.kind {
+        self.shared.publish(&TopicName::new(topic)?, publication, |kind| match kind {
             TopicKind::State | TopicKind::Events => Err("use `broadcast`: what is kept belongs to all nodes"),
             TopicKind::Signal | TopicKind::Local => Ok(()),
         })
@@ -295,7 +296,7 @@ impl Hub {
     /// # Errors
     /// [`PublishError::Kind`] on a topic of another kind; the other [`PublishError`]s.
     pub fn clear(&self, topic: &str) -> Result<Published, PublishError> {
-        self.shared.publish(&TopicName::new(topic)?, Publication::default(), |topic| match topic.kind {
+        self.shared.publish(&TopicName::new(topic)?, Publication::default(), |kind| match kind {
             TopicKind::State => Ok(()),
             _ => Err("only a State topic has a value to clear"),
         })
@@ -334,7 +335,8 @@ impl Hub {
         let now = self.shared.now();
         let mut log = self.shared.log();
         // Under the log's lock, so that ring and cursor belong to one place.
-        let entries = log.topics.get(topic).map_or_else(Vec::new, |topic| {
+        let kept = log.topics.get(topic).filter(|topic| topic.kind.is_retained());
+        let entries = kept.map_or_else(Vec::new, |topic| {
             let mut ring = lock(&topic.ring);
             ring.expire(now.monotonic_ms);
             ring.last(most).filter(|entry| entry.payload.is_some()).cloned().collect()
@@ -430,8 +432,9 @@ impl Shared {
         mailbox: &Arc<Mailbox>,
         slot: u32,
     ) -> Result<(Arc<Topic>, usize), SubscribeError> {
-        let mut log = self.log();
-        let topic = self.topic(&mut log, name).ok_or(SubscribeError::TooManyTopics { max: self.limits.topics_max })?;
+        let (now, mut log) = (self.now(), self.log());
+        let topic =
+            self.topic(&mut log, now, name).ok_or(SubscribeError::TooManyTopics { max: self.limits.topics_max })?;
         let key = topic.listen(mailbox, slot);
         Ok((topic, key))
     }
@@ -440,7 +443,7 @@ impl Shared {
         &self,
         name: &TopicName,
         publication: Publication,
-        allowed: impl FnOnce(&Topic) -> Result<(), &'static str>,
+        allowed: impl FnOnce(TopicKind) -> Result<(), &'static str>,
     ) -> Result<Published, PublishError> {
         let (bytes, max) = (publication.payload.as_ref().map_or(0, Payload::len), self.limits.payload_bytes_max);
         if bytes > max {
@@ -449,9 +452,11 @@ impl Shared {
         let now = self.now();
         let (entry, woken) = {
             let mut log = self.log();
-            let topic =
-                self.topic(&mut log, name).ok_or(PublishError::TooManyTopics { max: self.limits.topics_max })?;
-            allowed(&topic).map_err(|fix| PublishError::Kind { topic: name.clone(), kind: topic.kind, fix })?;
+            // Asked before the topic is made: what is refused leaves nothing behind.
+            let kind = log.topics.get(name).map_or_else(|| self.declared(name).0, |topic| topic.kind);
+            allowed(kind).map_err(|fix| PublishError::Kind { topic: name.clone(), kind, fix })?;
+            let max = self.limits.topics_max;
+            let topic = self.topic(&mut log, now, name).ok_or(PublishError::TooManyTopics { max })?;
             log.publish(now, &topic, publication)
         };
         if woken {
@@ -460,17 +465,23 @@ impl Shared {
         Ok(Published { version: entry.version, stamp: entry.stamp, index: entry.index })
     }
 
+    /// What a topic is, or would be.
+    fn declared(&self, name: &TopicName) -> (TopicKind, Keep) {
+        let served = lock(&self.served).iter().rev().find(|served| served.pattern.matches(name)).cloned();
+        served.map_or((TopicKind::Signal, Keep::SIGNAL), |served| (served.kind, served.keep))
+    }
+
     /// Finds or makes a topic; `None` when the node is full.
-    fn topic(&self, log: &mut NodeLog, name: &TopicName) -> Option<Arc<Topic>> {
+    fn topic(&self, log: &mut NodeLog, now: Now, name: &TopicName) -> Option<Arc<Topic>> {
         if let Some(topic) = log.topics.get(name) {
             return Some(topic.clone());
         }
-        if log.topics.len() >= self.limits.topics_max && log.forget_idle(self.now()) == 0 {
+        if log.topics.len() >= self.limits.topics_max && log.forget_idle(now) == 0 {
             return None;
         }
-        let declared = lock(&self.served).iter().rev().find(|served| served.pattern.matches(name)).cloned();
-        let (kind, keep) = declared.map_or((TopicKind::Signal, Keep::SIGNAL), |served| (served.kind, served.keep));
-        let topic = Arc::new(Topic::new(name.clone(), kind, keep, self.limits.ring_bytes_max, self.shards.len()));
+        let (kind, keep) = self.declared(name);
+        let ring = Ring::new(kind, keep, self.limits.ring_bytes_max, log.forgotten.clone());
+        let topic = Arc::new(Topic::new(name.clone(), ring, self.shards.len()));
         log.topics.insert(name.clone(), topic.clone());
         Some(topic)
     }

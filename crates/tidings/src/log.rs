@@ -49,6 +49,8 @@ pub(crate) struct NodeLog {
     clock: Hlc,
     vector: Vector,
     pub(crate) topics: HashMap<TopicName, Arc<Topic>>,
+    /// What is gone with the topics that were forgotten: origin → highest stamp.
+    pub(crate) forgotten: Cursor,
     /// For each shard the topics with entries that it has not marked yet, each once.
     inboxes: Vec<Vec<Arc<Topic>>>,
 }
@@ -68,8 +70,9 @@ impl NodeLog {
             stamp: 0,
             index: 0,
             clock: Hlc::default(),
-            vector: Vector::new(),
+            vector: Vector::new(me),
             topics: HashMap::new(),
+            forgotten: Cursor::default(),
             inboxes: vec![Vec::new(); shards],
         }
     }
@@ -77,7 +80,7 @@ impl NodeLog {
     /// Applies a message of this node. Says whether shards have to be woken.
     pub(crate) fn publish(&mut self, now: Now, topic: &Arc<Topic>, publication: Publication) -> (Arc<Entry>, bool) {
         if let Some(seen) = publication.seen {
-            self.clock.merge(seen.clock());
+            self.clock.merge(seen.clock(), now.wall_ms);
         }
         let version = Version::from_clock(self.clock.tick(now.wall_ms), self.me);
         let stamp = if publication.local {
@@ -140,7 +143,15 @@ impl NodeLog {
     /// Forgets topics that nobody would miss. Returns how many.
     pub(crate) fn forget_idle(&mut self, now: Now) -> usize {
         let before = self.topics.len();
-        self.topics.retain(|_, topic| Arc::strong_count(topic) > 1 || !topic.is_idle(now.monotonic_ms));
+        let forgotten = &mut self.forgotten;
+        self.topics.retain(|_, topic| {
+            let keep = Arc::strong_count(topic) > 1 || !topic.is_idle(now.monotonic_ms);
+            if !keep {
+                // A topic of that name that begins again must not look as if nothing had ever been on it.
+                forgotten.merge(lock(&topic.ring).evicted());
+            }
+            keep
+        });
         before - self.topics.len()
     }
 }

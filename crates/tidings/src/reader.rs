@@ -76,10 +76,37 @@ struct Slot {
     key: usize,
     /// Everything of this topic up to here has been handed out, or was not asked for.
     position: u64,
+    /// What the ring let go of up to here was told, or was never promised.
+    settled: u64,
     /// While the topic is caught up with: what the reader's cursor covers is not handed out again.
-    floor: Option<Arc<Cursor>>,
+    floor: Option<Floor>,
     /// Index of the topic's newest entry when it was last read.
     newest: u64,
+}
+
+/// Where a resumed topic begins, and up to where that matters.
+#[derive(Debug)]
+struct Floor {
+    cursor: Cursor,
+    /// Index of the join: no cursor that resumes covers anything above it.
+    place: u64,
+}
+
+impl Floor {
+    fn is_new(&self, entry: &Entry) -> bool {
+        // What has no stamp is in no cursor: of that, only what came after the join is new.
+        match entry.is_stamped() {
+            true => !self.cursor.covers(entry.version.origin(), entry.stamp),
+            false => entry.index > self.place,
+        }
+    }
+}
+
+impl Slot {
+    /// Whether what the ring has let go of concerns this reader.
+    fn lost_something(&self) -> bool {
+        self.floor.as_ref().is_none_or(|floor| lock(&self.topic.ring).has_let_go_above(&floor.cursor))
+    }
 }
 
 /// Said by name and not by value: a reader that stalls here holds no message.
@@ -149,13 +176,13 @@ impl Reader {
         }
         // Taken only after listening: what is published from here on marks the slots.
         let (place, now) = self.shared.place();
-        let mut rewound = false;
+        let mut rewound = self.prepared.iter().any(|prepared| matches!(prepared, Prepared::Rewound));
         for (slot, start) in joined {
             let resumed = match start {
                 Start::After(ref text) => resume(text, &place, now.wall_s()).map(Some),
                 Start::Now | Start::Retained { .. } => Ok(None),
             };
-            // Once for all topics of the join, and before what it explains.
+            // Once for all that is still to be said, and before what it explains.
             if resumed == Err(GapCause::Rewound) && !std::mem::replace(&mut rewound, true) {
                 self.prepared.push_back(Prepared::Rewound);
             }
@@ -172,16 +199,21 @@ impl Reader {
     /// Lets a topic go; says whether it was held.
     pub fn leave(&mut self, topic: &TopicName) -> bool {
         let Some(slot) = self.by_name.remove(topic) else { return false };
-        self.prepared.retain(|prepared| match prepared {
-            Prepared::Rewound => true,
-            Prepared::Gap(of, _) | Prepared::Snapshot(of) => *of != slot,
-        });
+        self.forget_prepared(slot);
         let slot = self.slots.remove(slot as usize);
         slot.topic.unlisten(self.mailbox.shard, slot.key);
         true
     }
 
-    /// Hands out what is next, about [`Limits::batch_messages_max`](crate::Limits) at once, in the node's order.
+    /// What was to be said of a slot is of no use any more: it is let go, or begins again.
+    fn forget_prepared(&mut self, slot: u32) {
+        self.prepared.retain(|prepared| match prepared {
+            Prepared::Rewound => true,
+            Prepared::Gap(of, _) | Prepared::Snapshot(of) => *of != slot,
+        });
+    }
+
+    /// Hands out what is next, at most [`Limits::batch_messages_max`](crate::Limits) messages, in the node's order.
     /// Pending until there is something.
     pub fn poll_read(&mut self, context: &mut Context<'_>, out: &mut Vec<Delivery>) -> Poll<()> {
         let most = self.shared.limits.batch_messages_max;
@@ -197,6 +229,7 @@ impl Reader {
                     let entry = lock(&slot.topic.ring).newest().cloned();
                     // It may be newer than the join, and is not handed out a second time.
                     slot.position = slot.position.max(entry.as_ref().map_or(0, |entry| entry.index));
+                    let entry = entry.filter(|entry| entry.payload.is_some());
                     Delivery::Snapshot { topic: slot.topic.name.clone(), entry }
                 }
             });
@@ -210,7 +243,8 @@ impl Reader {
             // Acquire, and before the mailbox is emptied: all marks up to this index are then in it.
             let seen = marked.load(Ordering::Acquire);
             self.mailbox.take(&mut self.pending);
-            let upto = seen.max(self.joined_at);
+            // A join stands at its place among the messages: nothing above it comes before it is told.
+            let upto = self.joining.front().map_or(seen.max(self.joined_at), |joining| joining.index);
             let horizon = self.read(upto, most, out);
             while self.joining.front().is_some_and(|joining| joining.index <= horizon) {
                 let Some(Joining { call, cursor, .. }) = self.joining.pop_front() else { break };
@@ -241,8 +275,8 @@ impl Reader {
             let from = entries.len();
             let found = lock(&slot.topic.ring).read(slot.position, upto, most, entries);
             slot.newest = found.newest;
-            if found.gone > slot.position {
-                slot.position = found.gone;
+            if found.gone > slot.position.max(slot.settled) && slot.lost_something() {
+                slot.settled = found.gone;
                 out.push(Delivery::Gap { topic: slot.topic.name.clone(), cause: GapCause::Slow });
                 self.shared.count_gap();
             }
@@ -253,22 +287,25 @@ impl Reader {
                 horizon = horizon.min(last.index);
             }
             if let Some(floor) = &slot.floor {
-                let mut at = from;
+                let mut at = 0;
                 entries.retain(|entry| {
                     at += 1;
-                    at <= from || !floor.covers(entry.version.origin(), entry.stamp)
+                    at <= from || floor.is_new(entry)
                 });
             }
+        }
+        entries.sort_unstable_by_key(|entry| entry.index);
+        if let Some(cut) = entries.get(most) {
+            horizon = horizon.min(cut.index - 1);
         }
         self.pending.retain(|slot| {
             let slot = &mut slots[*slot as usize];
             slot.position = slot.position.max(horizon);
-            if slot.position >= self.joined_at {
+            if slot.floor.as_ref().is_some_and(|floor| floor.place <= slot.position) {
                 slot.floor = None;
             }
             slot.newest > slot.position
         });
-        entries.sort_unstable_by_key(|entry| entry.index);
         let me = self.me.as_deref();
         out.extend(
             entries
@@ -292,13 +329,14 @@ impl Reader {
         let entry = self.slots.vacant_entry();
         let slot = entry.key() as u32;
         let (topic, key) = self.shared.listen(name, &self.mailbox, slot)?;
-        entry.insert(Slot { topic, key, position: 0, floor: None, newest: 0 });
+        entry.insert(Slot { topic, key, position: 0, settled: 0, floor: None, newest: 0 });
         self.by_name.insert(name.clone(), slot);
         Ok(slot)
     }
 
     /// Puts a slot where it begins, and prepares what has to be said first.
     fn begin(&mut self, at: u32, start: &Start, resumed: Result<Option<Cursor>, GapCause>, place: &Place, now: Now) {
+        self.forget_prepared(at);
         let slot = &mut self.slots[at as usize];
         let mut ring = lock(&slot.topic.ring);
         ring.expire(now.monotonic_ms);
@@ -307,6 +345,8 @@ impl Reader {
             self.shared.count_gap();
         };
         slot.floor = None;
+        // What goes of the past before it is read was not promised, unless a cursor asks for it.
+        slot.settled = place.index;
         slot.position = match (start, resumed) {
             (Start::Now, _) => place.index,
             (Start::After(_), Ok(Some(cursor))) => {
@@ -314,8 +354,9 @@ impl Reader {
                 if ring.has_let_go_above(&cursor) {
                     gap(GapCause::Evicted);
                 }
-                slot.floor = Some(Arc::new(cursor));
-                ring.gone()
+                slot.floor = Some(Floor { cursor, place: place.index });
+                slot.settled = ring.gone();
+                slot.settled
             }
             (_, resumed) => {
                 if let Err(cause) = resumed {
@@ -326,6 +367,8 @@ impl Reader {
                         self.prepared.push_back(Prepared::Snapshot(at));
                         place.index
                     }
+                    // A Signal keeps nothing: its ring is for streams that are there, or come back at once.
+                    (TopicKind::Signal | TopicKind::Local, _) => place.index,
                     (_, Start::Retained { last }) => ring.place_before_last(*last),
                     _ => ring.gone(),
                 }

@@ -6,6 +6,9 @@ use tidings_wire::{Cursor, Keep, TopicKind};
 
 use crate::entry::Entry;
 
+/// How long a cleared State topic remembers that it was: longer than any node is away and still resumes.
+const TOMBSTONE_MS: u64 = 24 * 60 * 60 * 1000;
+
 /// The messages that a topic keeps, oldest first.
 ///
 /// A State topic's ring holds its newest value. That an older one was replaced is not a loss, and
@@ -33,8 +36,10 @@ pub(crate) struct Found {
 }
 
 impl Ring {
-    pub(crate) fn new(kind: TopicKind, keep: Keep, bytes_max: usize) -> Self {
-        let (entries, evicted) = (VecDeque::new(), Cursor::default());
+    /// An empty ring; what is gone with topics that the node has forgotten may have been of this one.
+    pub(crate) fn new(kind: TopicKind, keep: Keep, bytes_max: usize, forgotten: Cursor) -> Self {
+        let entries = VecDeque::new();
+        let evicted = if kind == TopicKind::State { Cursor::default() } else { forgotten };
         Self { kind, keep, bytes_max, entries, bytes: 0, evicted, evicted_index: 0 }
     }
 
@@ -61,6 +66,10 @@ impl Ring {
     /// Lets go of what is past its age.
     pub(crate) fn expire(&mut self, now_ms: u64) {
         if self.kind == TopicKind::State {
+            let is_old = |entry: &Arc<Entry>| entry.payload.is_none() && entry.applied_ms + TOMBSTONE_MS <= now_ms;
+            if self.newest().is_some_and(is_old) {
+                self.entries.clear();
+            }
             return;
         }
         let age_ms = u64::from(self.keep.age_s) * 1000;
@@ -113,6 +122,15 @@ impl Ring {
             None | Some(0) => self.evicted_index,
             Some(first) => self.entries[first - 1].index,
         }
+    }
+
+    /// What was let go of each origin.
+    pub(crate) fn evicted(&self) -> &Cursor {
+        &self.evicted
+    }
+
+    pub(crate) fn kind(&self) -> TopicKind {
+        self.kind
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -32,12 +32,6 @@ impl Subscription {
         std::future::poll_fn(|context| self.poll(context)).await
     }
 
-    /// The reader behind it: to hold more topics on the same stream.
-    #[must_use]
-    pub fn into_reader(self) -> Reader {
-        self.reader
-    }
-
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Delivery> {
         loop {
             if let Some(delivery) = self.ready.pop_front() {

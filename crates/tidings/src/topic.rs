@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use slab::Slab;
-use tidings_wire::{Keep, TopicKind, TopicName};
+use tidings_wire::{TopicKind, TopicName};
 
 use crate::{lock, mailbox::Mailbox, ring::Ring};
 
@@ -36,11 +36,11 @@ struct Listener {
 }
 
 impl Topic {
-    pub(crate) fn new(name: TopicName, kind: TopicKind, keep: Keep, ring_bytes_max: usize, shards: usize) -> Self {
+    pub(crate) fn new(name: TopicName, ring: Ring, shards: usize) -> Self {
         Self {
             name,
-            kind,
-            ring: Mutex::new(Ring::new(kind, keep, ring_bytes_max)),
+            kind: ring.kind(),
+            ring: Mutex::new(ring),
             listeners: (0..shards).map(|_| Mutex::new(Slab::new())).collect(),
             readers: AtomicU32::new(0),
             queued: AtomicU64::new(0),

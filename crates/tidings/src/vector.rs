@@ -18,8 +18,11 @@ pub(crate) struct Vector {
 }
 
 impl Vector {
-    pub(crate) fn new() -> Self {
-        let cursor = Cursor::default();
+    /// Of a node that has applied nothing: its own origin is listed all the same, so that its cursors are known as
+    /// its own after a restart.
+    pub(crate) fn new(me: OriginTag) -> Self {
+        let mut cursor = Cursor::default();
+        cursor.set(me, 0);
         let text = cursor.to_string();
         Self { cursor, text }
     }
@@ -69,7 +72,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_text_is_the_cursors(steps in prop::collection::vec((0..6_u64, 1..1_u64 << 48, 0..1_u64 << 40), 1..40)) {
-            let mut vector = Vector::new();
+            let mut vector = Vector::new(OriginTag::from_low_bits(0));
             for (origin, stamp, now_s) in steps {
                 vector.set(OriginTag::from_low_bits(origin), stamp);
                 let text = vector.text(now_s).to_owned();

@@ -60,6 +60,23 @@ async fn a_topic_that_did_not_exist_at_the_paint_loses_nothing() {
     assert_eq!(said_of_topics(&joined(&hub, &["history/a"], &start).await.1), messages("history/a", 0..3));
 }
 
+/// What is painted and the cursor beside it belong to one place of the log.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_snapshot_and_its_cursor_are_one() {
+    const EACH: u64 = 30_000;
+    let hub = hub();
+    let publisher = {
+        let hub = hub.clone();
+        tokio::spawn(async move { publish(&hub, "history/a", 0..EACH) })
+    };
+    while !publisher.is_finished() {
+        let snapshot = hub.snapshot(&name("history/a"), 1);
+        let newest = snapshot.entries.first().map_or(0, |entry| entry.stamp);
+        assert_eq!(snapshot.cursor.get(hub.origin()), newest, "nothing else is published");
+    }
+    publisher.await.unwrap();
+}
+
 /// Snapshots at any moment of two publishers' work, each taken over by a reader.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn between_paint_and_stream_nothing_is_lost_while_publishers_hammer() {
