@@ -3,7 +3,6 @@
 
 // A page is one type, nested as deep as its elements: an optimised build computes its layout.
 #![recursion_limit = "256"]
-
 #![allow(unreachable_pub, reason = "`#[component]` makes what it expands to public")]
 
 pub mod api;

@@ -64,7 +64,7 @@ async fn run(config: Config) -> Result<(), String> {
     let addr = listener.local_addr().map_err(|error| error.to_string())?;
     let url = config.url.clone().unwrap_or_else(|| format!("http://{addr}"));
     let router = routes::router(&site, &live, &node, &url);
-    // Before the first request, and after nothing can fail any more.
+    // Before the first request, once nothing can fail any more.
     banner::print(&hub, &url);
     let stopping = live.clone();
     let serve = axum::serve(listener, router).with_graceful_shutdown(async move {

@@ -36,7 +36,8 @@ pub struct LiveOptions {
     pub beat: Duration,
     /// A stopping node spreads the return of its readers over this time. Default 2 s.
     pub return_spread: Duration,
-    /// Origins of other sites whose pages may write, as `https://app.example`. Default none.
+    /// Origins under which this app is served, as `https://app.example`: needed where a proxy changes the `Host`
+    /// header, and a browser's `Origin` no longer names it. Default none.
     pub origins: Vec<String>,
     /// Who sends a request. Default: nobody is known.
     pub identify: Identify,
@@ -208,9 +209,10 @@ impl Live {
     /// at moments spread over [`LiveOptions::return_spread`].
     pub fn drain(&self) {
         self.0.draining.send_replace(true);
-        let streams = self.streams();
-        let (count, spread_ms) = (streams.open.len().max(1) as u128, self.0.options.return_spread.as_millis());
-        for (nth, (_, stream)) in streams.open.iter().enumerate() {
+        // Told outside of the lock: a waker is somebody else's code.
+        let open: Vec<_> = self.streams().open.iter().map(|(_, stream)| stream.clone()).collect();
+        let (count, spread_ms) = (open.len().max(1) as u128, self.0.options.return_spread.as_millis());
+        for (nth, stream) in open.iter().enumerate() {
             stream.tell(|inbox| inbox.bye = Some((spread_ms * nth as u128 / count) as u32));
         }
     }
@@ -218,7 +220,7 @@ impl Live {
     /// How components read this hub while a page is rendered for somebody; goes into the page's context.
     #[must_use]
     pub fn paint(&self, who: Principal) -> SharedPaint {
-        Arc::new(HubPaint { hub: self.0.hub.clone(), who })
+        Arc::new(HubPaint { hub: self.0.hub.clone(), who, build: self.0.options.build.clone() })
     }
 
     /// Who sends a request.
@@ -313,7 +315,9 @@ async fn beat(live: Weak<Inner>, tick: Duration) {
         ticks.tick().await;
         let Some(live) = live.upgrade() else { return };
         bucket = (bucket + 1) % BEAT_BUCKETS;
-        for (_, stream) in live.streams().open.iter().filter(|(key, _)| key % BEAT_BUCKETS == bucket) {
+        let due = |(key, _): &(usize, &Arc<Outside>)| key % BEAT_BUCKETS == bucket;
+        let streams: Vec<_> = live.streams().open.iter().filter(due).map(|(_, stream)| stream.clone()).collect();
+        for stream in streams {
             stream.tell(|inbox| inbox.beat = true);
         }
     }
@@ -323,9 +327,14 @@ async fn beat(live: Weak<Inner>, tick: Duration) {
 struct HubPaint {
     hub: Hub,
     who: Principal,
+    build: String,
 }
 
 impl Paint for HubPaint {
+    fn build(&self) -> String {
+        self.build.clone()
+    }
+
     fn paint(&self, topic: &TopicName, want: Want) -> Option<Painted> {
         // What somebody may not read is not in the page that is rendered for them.
         if !self.hub.may_read(&self.who, topic) {

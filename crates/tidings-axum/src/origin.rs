@@ -27,8 +27,9 @@ pub async fn same_origin(State(live): State<Live>, request: Request, next: Next)
 pub(crate) fn check(headers: &HeaderMap, uri: &Uri, origins: &[String]) -> Result<(), ApiError> {
     let text = |name| headers.get(name).map(|value: &header::HeaderValue| value.to_str().unwrap_or(""));
     let foreign = |from: &str| {
-        let message =
-            format!("a page of {from} may not write here: send the request from this site, or list its origin");
+        let message = format!(
+            "a page of {from} may not write here: send the request from this site, or, where a proxy changes its Host header, list its origin"
+        );
         Err(ApiError::new(StatusCode::FORBIDDEN, "foreign-origin", message))
     };
     let origin = text(header::ORIGIN);

@@ -15,7 +15,7 @@ use tidings::{
     wire::{
         Cursor, TopicKind, TopicName, Version, WIRE_VERSION,
         event::{Hello, name},
-        live::{CHANGE_PATH, Change, Hold, OPEN_PATH, Open, PAGE_TOPICS_MAX},
+        live::{CHANGE_PATH, Change, Hold, OPEN_PATH, Open},
         sse,
     },
 };
@@ -63,9 +63,9 @@ pub fn topic_routes<S>(live: Live) -> Router<S> {
 async fn open(State(live): State<Live>, request: Request) -> Result<Response, ApiError> {
     let (parts, open) = json_body::<Open>(&live, request).await?;
     let who = live.principal(&parts);
-    if open.hold.len() > PAGE_TOPICS_MAX {
-        let message = format!("a page holds at most {PAGE_TOPICS_MAX} topics: use a pattern");
-        return Err(ApiError::new(StatusCode::BAD_REQUEST, "too-many-topics", message));
+    if open.wire != WIRE_VERSION {
+        // Its hello says so, and the page offers to reload.
+        tracing::info!(wire = open.wire, "a page of another wire version");
     }
     if let Some(page) = open.page.as_deref().filter(|page| live.secret().verify(page, &who)) {
         live.replace(page);
@@ -249,7 +249,7 @@ fn require_json(headers: &HeaderMap) -> Result<(), ApiError> {
         return Ok(());
     }
     let message = format!("the content type is {given:?}: send `content-type: application/json`");
-    Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-json", message))
+    Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "wrong-content-type", message))
 }
 
 async fn read_body(request: Request) -> Result<Bytes, ApiError> {

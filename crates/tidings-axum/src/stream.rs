@@ -14,7 +14,7 @@ use tidings::{
     Delivery, Principal, Reader, Start,
     wire::{
         TopicName,
-        event::{self, Bye, Gap, Joined, Refused, RefusedReason, name},
+        event::{self, Bye, Gap, Joined, Joining, Refused, RefusedReason, name},
         live::{Change, Hold},
         sse,
     },
@@ -59,6 +59,9 @@ impl StreamBody {
     /// Adds and releases topics, as a page asks.
     pub(crate) fn change(&mut self, change: Change) {
         let Change { call, hold, release, .. } = change;
+        if self.page.is_some() {
+            self.event(name::JOINING, None, &Joining { call });
+        }
         for topic in release {
             // Remembered also where nothing was held: the call that held it may still be on its way.
             if self.is_newest(&topic, call) {

@@ -72,11 +72,15 @@ pub(crate) struct Page {
     topics: HashMap<TopicName, Held>,
     /// Number of the last call; calls count up over all streams of the page.
     call: u64,
-    /// From the open stream's hello.
+    /// From the open stream's hello; `None` while there is no stream to change.
     page: Option<String>,
+    /// The id of the last stream, for the server to end it: kept until a stream is open again.
+    last_page: Option<String>,
     /// The newest `id:` of the open stream: joined topics stand at least here.
     cursor: Option<Cursor>,
+    /// Topics that the next call asks for.
     added: Vec<TopicName>,
+    /// Topics that nobody holds any more, unless somebody does again before the next call.
     released: Vec<TopicName>,
 }
 
@@ -87,6 +91,7 @@ struct Held {
     after: Option<Cursor>,
     /// The last items, for components that come later.
     items: VecDeque<Item>,
+    since: Since,
     /// What the items cover: an older message that an earlier component still waits for is not put behind them.
     items_floor: Cursor,
     joined: bool,
@@ -96,6 +101,19 @@ struct Told {
     sink: Sink,
     /// What the component has already: painted, or told.
     floor: Cursor,
+    since: Since,
+}
+
+/// From when on a component is told of its topic.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Since {
+    /// From the call that will ask for it.
+    Next,
+    /// From where the server begins with this call: what came before is of earlier calls, and would look as if the
+    /// component had what lies below it.
+    Call(u64),
+    /// Now.
+    Now,
 }
 
 impl Page {
@@ -108,18 +126,38 @@ impl Page {
         sink: Sink,
         calls: &mut Calls,
     ) -> HoldId {
+        // Let go and held again before anybody was told: nothing has happened.
+        self.released.retain(|name| name != topic);
+        let added = &mut self.added;
         let held = self.topics.entry(topic.clone()).or_insert_with(|| {
-            self.released.retain(|name| name != topic);
-            self.added.push(topic.clone());
-            let (sinks, items, items_floor) = (Slab::new(), VecDeque::new(), Cursor::default());
+            added.push(topic.clone());
             let after = painted.as_ref().map(|painted| painted.cursor.clone());
-            Held { sinks, depth, after, items, items_floor, joined: false }
+            Held {
+                sinks: Slab::new(),
+                depth,
+                after,
+                items: VecDeque::new(),
+                items_floor: Cursor::default(),
+                since: Since::Next,
+                joined: false,
+            }
         });
-        if depth.items() > held.depth.items() {
+        let deeper = depth.items() > held.depth.items();
+        if deeper {
             held.depth = depth;
         }
-        let floor = match painted {
-            Some(painted) => held.take_painted(painted),
+        let told = match painted {
+            Some(painted) => Told { sink, floor: held.take_painted(painted), since: held.since },
+            None if deeper && held.since == Since::Now => {
+                // What the page has is not enough: the topic begins again, and the others have what they have.
+                (held.after, held.since, held.joined) = (None, Since::Next, false);
+                held.items.clear();
+                held.items_floor = Cursor::default();
+                if !self.added.contains(topic) {
+                    self.added.push(topic.clone());
+                }
+                Told { sink, floor: Cursor::default(), since: Since::Next }
+            }
             None => {
                 calls.extend(held.items.iter().map(|item| (sink.clone(), News::Item(item.clone()))));
                 if held.joined {
@@ -128,10 +166,10 @@ impl Page {
                     }
                     calls.push((sink.clone(), News::Joined));
                 }
-                held.items_floor.clone()
+                Told { sink, floor: held.items_floor.clone(), since: held.since }
             }
         };
-        let key = held.sinks.insert(Told { sink, floor });
+        let key = held.sinks.insert(told);
         HoldId { topic: topic.clone(), key }
     }
 
@@ -139,42 +177,52 @@ impl Page {
     pub(crate) fn release(&mut self, hold: &HoldId) {
         let Some(held) = self.topics.get_mut(&hold.topic) else { return };
         held.sinks.try_remove(hold.key);
-        if held.sinks.is_empty() {
-            self.topics.remove(&hold.topic);
-            self.added.retain(|name| *name != hold.topic);
+        if held.sinks.is_empty() && !self.released.contains(&hold.topic) {
             self.released.push(hold.topic.clone());
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.topics.is_empty()
+        self.topics.values().all(|held| held.sinks.is_empty())
     }
 
     /// The request that opens a stream, with all topics.
     pub(crate) fn open(&mut self) -> Open {
         self.end();
         self.call += 1;
-        (self.added, self.released) = Default::default();
-        let hold = self.topics.iter().map(|(topic, held)| held.request(topic)).collect();
-        Open { wire: WIRE_VERSION, call: self.call, page: self.page.take(), hold }
+        self.added.clear();
+        for topic in std::mem::take(&mut self.released) {
+            self.topics.remove(&topic);
+        }
+        let hold = self.topics.iter_mut().map(|(topic, held)| held.request(topic, self.call, true)).collect();
+        Open { wire: WIRE_VERSION, call: self.call, page: self.last_page.clone(), hold }
     }
 
     /// The request with all changes since the last one; `None` where there are none, or no stream to change.
     pub(crate) fn change(&mut self) -> Option<Change> {
         let page = self.page.clone()?;
-        if self.added.is_empty() && self.released.is_empty() {
+        let mut release = std::mem::take(&mut self.released);
+        for topic in &release {
+            self.topics.remove(topic);
+        }
+        // Never asked for: the server need not hear of it.
+        release.retain(|topic| !self.added.contains(topic));
+        let added = std::mem::take(&mut self.added);
+        let call = self.call + 1;
+        let topics = &mut self.topics;
+        let hold: Vec<_> =
+            added.iter().filter_map(|topic| Some(topics.get_mut(topic)?.request(topic, call, false))).collect();
+        if hold.is_empty() && release.is_empty() {
             return None;
         }
-        self.call += 1;
-        let release = std::mem::take(&mut self.released);
-        let added = std::mem::take(&mut self.added);
-        let hold = added.iter().filter_map(|topic| Some(self.topics.get(topic)?.request(topic))).collect();
-        Some(Change { page, call: self.call, hold, release })
+        self.call = call;
+        Some(Change { page, call, hold, release })
     }
 
     /// The stream has ended: every topic notes how far it had come.
     pub(crate) fn end(&mut self) {
         let cursor = self.cursor.take();
+        self.page = None;
         for held in self.topics.values_mut() {
             if !std::mem::take(&mut held.joined) {
                 continue;
@@ -190,7 +238,11 @@ impl Page {
     /// An event of the stream, with the `id:` that it carried itself.
     pub(crate) fn event(&mut self, event: &Event, id: Option<Cursor>, calls: &mut Calls) {
         match event {
-            Event::Hello(hello) => self.page.clone_from(&hello.page),
+            Event::Hello(hello) => {
+                self.page.clone_from(&hello.page);
+                self.last_page.clone_from(&hello.page);
+            }
+            Event::Joining(joining) => self.joining(joining.call),
             Event::Message(message) => self.message(message, calls),
             Event::Deleted(deleted) => self.deleted(deleted, calls),
             Event::Snapshot(snapshot) => self.snapshot(snapshot, calls),
@@ -231,34 +283,62 @@ impl Page {
             Some(value) => News::Item(Item { version: value.version, data: value.data.clone().into() }),
             None => News::Nothing,
         };
-        held.items.clear();
-        held.keep(&update);
-        calls.extend(held.sinks.iter().map(|(_, told)| (told.sink.clone(), update.clone())));
+        if held.since == Since::Now {
+            held.items.clear();
+            held.keep(&update);
+        }
+        calls.extend(held.hearing().map(|sink| (sink, update.clone())));
+    }
+
+    fn joining(&mut self, call: u64) {
+        for held in self.topics.values_mut() {
+            let begins = |since: &mut Since| {
+                if *since == Since::Call(call) {
+                    *since = Since::Now;
+                }
+            };
+            begins(&mut held.since);
+            held.sinks.iter_mut().for_each(|(_, told)| begins(&mut told.since));
+        }
     }
 
     fn joined(&mut self, joined: &Joined, id: Option<&Cursor>, calls: &mut Calls) {
         for topic in &joined.live {
             let Some(held) = self.topics.get_mut(topic) else { continue };
+            if held.since != Since::Now {
+                // Of an earlier hold of it.
+                continue;
+            }
             held.joined = true;
             if let Some(id) = id {
                 held.items_floor.merge(id);
             }
-            calls.extend(held.sinks.iter().map(|(_, told)| (told.sink.clone(), News::Joined)));
+            calls.extend(held.hearing().map(|sink| (sink, News::Joined)));
         }
         for refused in &joined.refused {
             let Some(held) = self.topics.get(&refused.topic) else { continue };
-            calls.extend(held.sinks.iter().map(|(_, told)| (told.sink.clone(), News::Refused)));
+            calls.extend(held.hearing().map(|sink| (sink, News::Refused)));
         }
     }
 }
 
 impl Held {
-    fn request(&self, topic: &TopicName) -> Hold {
+    fn request(&mut self, topic: &TopicName, call: u64, opening: bool) -> Hold {
+        // On a new stream everyone waits for its beginning; on an open one who is told goes on.
+        let sinces = self.sinks.iter_mut().map(|(_, told)| &mut told.since).chain([&mut self.since]);
+        for since in sinces.filter(|since| opening || **since != Since::Now) {
+            *since = Since::Call(call);
+        }
         let last = match self.depth {
             Depth::Newest => None,
             Depth::Last(count) => Some(count),
         };
         Hold { topic: topic.clone(), after: self.after.as_ref().map(Cursor::to_string), last }
+    }
+
+    /// Those who are told now.
+    fn hearing(&self) -> impl Iterator<Item = Sink> + '_ {
+        self.sinks.iter().filter(|(_, told)| told.since == Since::Now).map(|(_, told)| told.sink.clone())
     }
 
     /// Takes what another component was painted with. The stream begins at the earliest cursor of
@@ -279,9 +359,13 @@ impl Held {
     fn tell(&mut self, version: Version, stamp: u64, update: &News, calls: &mut Calls) {
         let origin = version.origin();
         let has = |floor: &Cursor| stamp > 0 && floor.covers(origin, stamp);
-        for (_, told) in self.sinks.iter_mut().filter(|(_, told)| !has(&told.floor)) {
+        let hearing = self.sinks.iter_mut().filter(|(_, told)| told.since == Since::Now);
+        for (_, told) in hearing.filter(|(_, told)| !has(&told.floor)) {
             told.floor.set(origin, stamp.max(told.floor.get(origin)));
             calls.push((told.sink.clone(), update.clone()));
+        }
+        if self.since != Since::Now {
+            return;
         }
         if !has(&self.items_floor) {
             self.items_floor.set(origin, stamp.max(self.items_floor.get(origin)));
@@ -314,7 +398,7 @@ impl Held {
             self.items.clear();
             self.sinks.iter_mut().for_each(|(_, told)| told.floor = Cursor::default());
         }
-        calls.extend(self.sinks.iter().map(|(_, told)| (told.sink.clone(), News::Gap(cause))));
+        calls.extend(self.hearing().map(|sink| (sink, News::Gap(cause))));
     }
 }
 

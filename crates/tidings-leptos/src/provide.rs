@@ -1,7 +1,7 @@
 //! `provide_live`: once, at the root of the app.
 
-use leptos::prelude::*;
-use tidings_wire::live::DEFAULT_PREFIX;
+use leptos::{prelude::*, server::SharedValue};
+use tidings_wire::{SharedPaint, live::DEFAULT_PREFIX};
 
 use crate::status::Link;
 
@@ -43,7 +43,7 @@ pub(crate) struct LiveContext {
     pub(crate) rewound: RwSignal<u32>,
     /// The server is of another build than the page.
     pub(crate) outdated: RwSignal<bool>,
-    /// How often the stream was heard: counts messages and beats, and grows with nothing else.
+    /// How many events the stream has brought; grows when something came, and only then.
     pub(crate) heard: RwSignal<u32>,
 }
 
@@ -80,11 +80,13 @@ pub fn provide_live_with_options(options: LiveOptions) {
         heard: RwSignal::new(0),
     };
     provide_context(context);
+    // The build that made the page; where the browser renders by itself, the first stream's.
+    let build = SharedValue::new(|| use_context::<SharedPaint>().map(|paint| paint.build())).into_inner();
     #[cfg(all(feature = "browser", target_arch = "wasm32"))]
     // An effect: nothing is opened before the page has been taken over.
-    Effect::new(move |_| crate::browser::start(context, options.clone()));
+    Effect::new(move |_| crate::browser::start(context, options.clone(), build.clone()));
     #[cfg(not(all(feature = "browser", target_arch = "wasm32")))]
-    drop(options);
+    drop((options, build));
 }
 
 /// The context, or a line in the log that says what is missing.

@@ -25,8 +25,7 @@ const SECONDS_MAX: u64 = (1 << 40) - 1;
 
 /// Which origin (a node in one of its epochs) published something: a 48-bit hash of both.
 ///
-/// Among the 256 origins that a cursor can list, two share a tag with a probability of 10⁻¹⁰; a
-/// cluster refuses a newcomer whose tag is taken.
+/// Among the 256 origins that a cursor can list, two share a tag with a probability of 10⁻¹⁰.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct OriginTag([u8; 6]);
 

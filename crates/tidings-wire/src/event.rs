@@ -8,11 +8,13 @@
 //! | `deleted` | [`Deleted`] | a State topic lost its value |
 //! | `gap` | [`Gap`] | continuity on a topic cannot be shown, or messages are lost |
 //! | `rewound` | `{}` | the node knows less than the reader's cursor: what follows may be older |
+//! | `joining` | [`Joining`] | what follows belongs to this call, too |
 //! | `joined` | [`Joined`] | how the topics of one call fared |
-//! | `beat` | `{}` | the stream lives; a page's watchdog waits for it |
+//! | `beat` | `{}` | the stream lives and has read all up to its `id:`; a page's watchdog waits for it |
 //! | `bye` | [`Bye`] | the node closes the stream; come back, to any node |
 //!
-//! Events that change a topic carry the cursor as `id:`.
+//! Messages, `deleted`, `joined` and `beat` carry the cursor as `id:`. What prepares a topic (`gap`, `snapshot`,
+//! `rewound`) carries none: a cut in between resumes from before it.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -135,6 +137,13 @@ impl GapCause {
     }
 }
 
+/// The server has begun with a call: what came before on its topics was of earlier calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Joining {
+    /// Number of the call.
+    pub call: u64,
+}
+
 /// How the topics of one call fared.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Joined {
@@ -193,6 +202,8 @@ pub enum Event {
     Gap(Gap),
     /// The node knows less than the reader's cursor.
     Rewound,
+    /// See [`Joining`].
+    Joining(Joining),
     /// See [`Joined`].
     Joined(Joined),
     /// The stream lives.
@@ -216,6 +227,7 @@ impl Event {
             name::DELETED => Self::Deleted(serde_json::from_str(data)?),
             name::GAP => Self::Gap(serde_json::from_str(data)?),
             name::REWOUND => Self::Rewound,
+            name::JOINING => Self::Joining(serde_json::from_str(data)?),
             name::JOINED => Self::Joined(serde_json::from_str(data)?),
             name::BEAT => Self::Beat,
             name::BYE => Self::Bye(serde_json::from_str(data)?),
@@ -236,6 +248,8 @@ pub mod name {
     pub const GAP: &str = "gap";
     /// The cursor was lowered.
     pub const REWOUND: &str = "rewound";
+    /// See [`Joining`](super::Joining).
+    pub const JOINING: &str = "joining";
     /// See [`Joined`](super::Joined).
     pub const JOINED: &str = "joined";
     /// The stream lives.

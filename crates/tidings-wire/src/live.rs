@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::TopicName;
 
-/// Most topics a page holds at once: a board of a thousand cards with a pattern a field stays far below.
+/// Most topics a page holds at once: a board of a thousand cards with four fields each. What is above is refused, the
+/// rest is live.
 pub const PAGE_TOPICS_MAX: usize = 4096;
 
 /// Path of [`Open`] below the library's prefix.

@@ -44,6 +44,10 @@ pub struct PaintedItem {
 /// Implemented over a hub and the request's principal by `tidings-axum`; hooks ask for it and do
 /// not know the hub.
 pub trait Paint: Send + Sync {
+    /// Names the build of the app that renders: it travels in the page, which offers to reload when its stream comes
+    /// from another one.
+    fn build(&self) -> String;
+
     /// What a topic holds now; `None` where the reader may not read it, or there is no such topic.
     fn paint(&self, topic: &TopicName, want: Want) -> Option<Painted>;
 }

@@ -95,7 +95,7 @@ pub enum SubscribeError {
         max: usize,
     },
     /// [`Limits::reader_topics_max`](crate::Limits) is reached.
-    #[error("this reader holds {max} topics and takes no more: use a pattern, or a second reader")]
+    #[error("this reader holds {max} topics and takes no more: let some go, or use a second reader")]
     TooManyOfReader {
         /// Topics that are allowed.
         max: usize,

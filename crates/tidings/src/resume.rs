@@ -4,7 +4,7 @@ use tidings_wire::{Cursor, event::GapCause};
 
 use crate::log::Place;
 
-/// Seconds for which a cursor resumes. Every limit on what is kept of dead origins and tombstones is longer.
+/// Seconds for which a cursor resumes. What is kept of cleared topics lasts longer.
 pub const CURSOR_AGE_S_MAX: u64 = 60 * 60;
 
 /// Reads a cursor as a client sent it, against a log that stands at `place`.

@@ -338,8 +338,6 @@ async fn the_next_version_lies_above_the_one_that_the_writer_saw() {
     assert!(published.version > ahead);
 }
 
-/// FINDING: a subscription reads a batch ahead, and `into_reader` drops it.
-
 /// The console's numbers are those of the topic.
 #[tokio::test]
 async fn topics_are_listed_with_what_they_hold() {

@@ -24,11 +24,17 @@ async fn one_stream_carries_topics_that_come_and_go() {
     site.say("before");
     let mut client = site.open(1, vec![hold("demo/log", None)]).await;
     let page = page_id(&mut client).await;
-    assert_eq!(client.until("joined 1 live 1 refused 0").await, ["\"before\"", "joined 1 live 1 refused 0"]);
+    assert_eq!(
+        client.until("joined 1 live 1 refused 0").await,
+        ["joining 1", "\"before\"", "joined 1 live 1 refused 0"]
+    );
     site.hub.publish(&VALUE.at(), &1).unwrap();
     let change = Change { page: page.clone(), call: 2, hold: vec![hold("demo/value", None)], release: vec![] };
     assert_eq!(site.change(&change).await, StatusCode::ACCEPTED);
-    assert_eq!(client.until("joined 2 live 1 refused 0").await, ["snapshot 1", "joined 2 live 1 refused 0"]);
+    assert_eq!(
+        client.until("joined 2 live 1 refused 0").await,
+        ["joining 2", "snapshot 1", "joined 2 live 1 refused 0"]
+    );
     site.hub.publish(&VALUE.at(), &2).unwrap();
     site.say("both");
     assert_eq!(client.until("\"both\"").await, ["2", "\"both\""]);
@@ -82,13 +88,21 @@ async fn a_cut_stream_goes_on_where_it_was() {
     let mut client = site.open(2, vec![hold("demo/log", Some(&cursor))]).await;
     assert_eq!(
         client.until("joined 2 live 1 refused 0").await,
-        ["hello", "\"two\"", "\"three\"", "joined 2 live 1 refused 0"]
+        ["hello", "joining 2", "\"two\"", "\"three\"", "joined 2 live 1 refused 0"]
     );
     let ended = Site::new();
     let mut client = ended.open(3, vec![hold("demo/log", Some(&cursor)), hold("demo/value", Some("no cursor"))]).await;
     assert_eq!(
         client.until("joined 3 live 2 refused 0").await,
-        ["hello", "rewound", "gap rewound", "gap cursor-malformed", "snapshot none", "joined 3 live 2 refused 0"],
+        [
+            "hello",
+            "joining 3",
+            "rewound",
+            "gap rewound",
+            "gap cursor-malformed",
+            "snapshot none",
+            "joined 3 live 2 refused 0"
+        ],
         "another node without that past says so"
     );
 }

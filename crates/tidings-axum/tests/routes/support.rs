@@ -164,6 +164,7 @@ fn short(event: &Event) -> String {
         }
         Event::Gap(gap) => format!("gap {}", gap.cause.as_str()),
         Event::Rewound => "rewound".to_owned(),
+        Event::Joining(joining) => format!("joining {}", joining.call),
         Event::Joined(joined) => {
             format!("joined {} live {} refused {}", joined.call, joined.live.len(), joined.refused.len())
         }

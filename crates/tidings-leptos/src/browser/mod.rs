@@ -32,7 +32,7 @@ struct Driver {
 }
 
 /// Starts the page's stream as soon as something is held. Called once, when the page has been taken over.
-pub(crate) fn start(context: LiveContext, options: LiveOptions) {
+pub(crate) fn start(context: LiveContext, options: LiveOptions, build: Option<String>) {
     let first = DRIVER.with(|driver| {
         let mut driver = driver.borrow_mut();
         let first = driver.is_none();
@@ -40,6 +40,7 @@ pub(crate) fn start(context: LiveContext, options: LiveOptions) {
         first
     });
     if first {
+        stream::made_by(build);
         life::listen();
     }
     flush_soon();

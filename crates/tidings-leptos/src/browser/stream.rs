@@ -25,7 +25,7 @@ thread_local! {
     static KICK: RefCell<Option<js_sys::Function>> = const { RefCell::new(None) };
     /// The page is hidden away by the browser and may be brought back: no stream meanwhile.
     static SUSPENDED: Cell<bool> = const { Cell::new(false) };
-    /// The build of the server that served the first stream, which is the one that made the page.
+    /// The build that made the page.
     static BUILD: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
@@ -37,6 +37,11 @@ enum End {
     Broken,
     /// The node said goodbye, with a delay in milliseconds.
     Bye(u32),
+}
+
+/// Notes which build made the page; where none did, the first stream's server tells.
+pub(super) fn made_by(build: Option<String>) {
+    BUILD.set(build);
 }
 
 /// Opens the stream if there is none and something is held; sends changes if there is one.

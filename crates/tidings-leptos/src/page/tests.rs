@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use tidings_wire::{
     OriginTag, PaintedItem,
-    event::{Gap, Hello, Refused, RefusedReason},
+    event::{Gap, Hello, Joining, Refused, RefusedReason},
 };
 
 use super::*;
@@ -84,7 +84,15 @@ fn open(page: &mut Page) -> Open {
     let hello =
         Hello { wire: 1, build: String::new(), node: "alpha".into(), page: Some("p".into()), now_ms: 1, beat_ms: 1 };
     hear(page, &Event::Hello(hello), None);
+    hear(page, &Event::Joining(Joining { call: open.call }), None);
     open
+}
+
+/// Sends what has changed; the server begins with it.
+fn change(page: &mut Page) -> Change {
+    let change = page.change().expect("something has changed");
+    hear(page, &Event::Joining(Joining { call: change.call }), None);
+    change
 }
 
 fn after(open: &Open, topic: &str) -> Option<String> {
@@ -161,7 +169,7 @@ fn ids_of_messages_told_again_move_nobody_else() {
     // `b` comes later and catches up from 50; `c` has not been joined at all.
     hold(&mut page, "b", Some(painted("b", &[], 50)));
     hold(&mut page, "c", Some(painted("c", &[], 50)));
-    assert_eq!(page.change().unwrap().hold.len(), 2, "one call for both");
+    assert_eq!(change(&mut page).hold.len(), 2, "one call for both");
     hear(&mut page, &message("b", 60), Some(60));
     let again = open(&mut page);
     assert_eq!(after(&again, "a"), Some(cursor(100).to_string()));
@@ -201,18 +209,73 @@ fn the_last_component_takes_its_topic_along() {
 }
 
 #[test]
-fn let_go_and_held_again_in_one_tick_is_asked_anew() {
+fn let_go_and_held_again_in_one_tick_is_nothing() {
     let mut page = Page::default();
     let (first, _) = hold(&mut page, "a", None);
     open(&mut page);
+    hear(&mut page, &message("a", 4), Some(4));
     hear(&mut page, &joined(1, &["a"]), Some(4));
     page.release(&first);
     let (_, heard) = hold(&mut page, "a", None);
-    let change = page.change().unwrap();
-    assert_eq!((change.release.len(), change.hold.len()), (0, 1), "the newest word wins");
-    hear(&mut page, &message("a", 4), Some(4));
-    hear(&mut page, &joined(2, &["a"]), Some(4));
-    assert_eq!(*heard.borrow(), ["4", "joined"]);
+    assert!(page.change().is_none(), "nobody has to be told");
+    hear(&mut page, &message("a", 5), Some(5));
+    assert_eq!(*heard.borrow(), ["4", "joined", "5"]);
+}
+
+#[test]
+fn messages_of_an_earlier_hold_do_not_hide_what_is_retained() {
+    let mut page = Page::default();
+    let (first, _) = hold(&mut page, "a", None);
+    open(&mut page);
+    hear(&mut page, &joined(1, &["a"]), Some(2));
+    page.release(&first);
+    change(&mut page);
+    let (_, heard) = hold(&mut page, "a", None);
+    let asked = page.change().expect("held anew");
+    // Sent before the server let go, or before it began anew: it will all be told again.
+    hear(&mut page, &message("a", 3), Some(3));
+    hear(&mut page, &Event::Joining(Joining { call: asked.call }), None);
+    for stamp in [1, 2, 3] {
+        hear(&mut page, &message("a", stamp), Some(stamp));
+    }
+    hear(&mut page, &joined(asked.call, &["a"]), Some(3));
+    assert_eq!(*heard.borrow(), ["1", "2", "3", "joined"]);
+}
+
+#[test]
+fn who_wants_more_than_the_page_has_gets_it_and_the_others_hear_nothing_twice() {
+    let mut page = Page::default();
+    let (_, short) = hold(&mut page, "a", Some(painted("a", &[8, 9], 9)));
+    open(&mut page);
+    hear(&mut page, &joined(1, &["a"]), Some(9));
+    let (sink, deep) = component();
+    page.hold(&name("a"), Depth::Last(9), None, sink, &mut Calls::new());
+    let asked = page.change().expect("the server has more");
+    assert_eq!((asked.hold[0].last, &asked.hold[0].after), (Some(9), &None));
+    hear(&mut page, &message("a", 10), Some(10));
+    hear(&mut page, &Event::Joining(Joining { call: asked.call }), None);
+    for stamp in 2..=10 {
+        hear(&mut page, &message("a", stamp), Some(stamp));
+    }
+    hear(&mut page, &joined(asked.call, &["a"]), Some(10));
+    assert_eq!(*short.borrow(), ["joined", "10", "joined"]);
+    assert_eq!(deep.borrow().len(), 10, "nine messages, and that it is live: {deep:?}");
+    let (sink, third) = component();
+    let mut calls = Calls::new();
+    page.hold(&name("a"), Depth::Last(9), None, sink, &mut calls);
+    tell(calls);
+    assert_eq!(third.borrow().len(), 10, "the page has them now");
+}
+
+#[test]
+fn a_page_keeps_its_last_id_until_a_stream_is_open_again() {
+    let mut page = Page::default();
+    hold(&mut page, "a", None);
+    assert_eq!(open(&mut page).page, None);
+    page.end();
+    assert!(page.change().is_none(), "there is no stream to change");
+    assert_eq!(page.open().page.as_deref(), Some("p"));
+    assert_eq!(page.open().page.as_deref(), Some("p"), "also after a try that failed");
 }
 
 #[test]
