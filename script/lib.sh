@@ -102,11 +102,15 @@ lint_wasm() {
 lint_docs() { RUSTDOCFLAGS="-D warnings" cargo doc "${NATIVE[@]}" --no-deps; }
 
 # nextest runs the tests of all crates side by side, where it is installed. It
-# has no doc tests, so those follow.
+# has no doc tests, so those follow. A failure does not end the run: one run shows
+# everything.
 run_tests() {
+    local code=0
     if cargo nextest --version >/dev/null 2>&1; then
-        cargo nextest run "${NATIVE[@]}" && cargo test "${NATIVE[@]}" --doc
+        cargo nextest run "${NATIVE[@]}" --no-fail-fast || code=$?
+        cargo test "${NATIVE[@]}" --no-fail-fast --doc || code=$?
     else
-        cargo test "${NATIVE[@]}"
+        cargo test "${NATIVE[@]}" --no-fail-fast || code=$?
     fi
+    return "$code"
 }

@@ -41,7 +41,7 @@ async fn a_join_is_one_event_for_all_topics() {
     assert_eq!(said(&read_up_to_here(&mut reader).await), wanted);
 }
 
-/// FINDING: `Joined` comes after all that is read in the same poll, also what lies above its place.
+/// Was wrong: `Joined` comes after all that is read in the same poll, also what lies above its place.
 #[tokio::test]
 async fn a_join_stands_at_its_place_among_the_messages() {
     let (hub, _clock) = hub_with(|_| {});
@@ -80,7 +80,7 @@ async fn what_was_left_is_silent_and_comes_back_from_where_it_is_joined() {
     assert_eq!(said(&read_up_to_here(&mut reader).await), messages("history/a", [14]));
 }
 
-/// FINDING: a slot may give up to a batch, so that a page's 4,096 topics give 4,096 batches at once.
+/// Was wrong: a slot may give up to a batch, so that a page's 4,096 topics give 4,096 batches at once.
 #[tokio::test]
 async fn a_batch_is_about_as_long_as_the_limit_however_many_topics_there_are() {
     let (hub, _clock) = hub_with(|limits| limits.batch_messages_max = 10);

@@ -169,7 +169,7 @@ async fn local_broadcast_reaches_the_nodes_readers_and_no_cursor() {
     assert_eq!(hub.cursor(), before, "a cursor is about what the cluster knows");
 }
 
-/// FINDING: a message read under a floor counts as covered by it, whatever its place, if it has no stamp.
+/// Was wrong: a message read under a floor counts as covered by it, whatever its place, if it has no stamp.
 #[tokio::test]
 async fn local_broadcast_after_a_resuming_join_is_heard() {
     let hub = hub();
@@ -221,7 +221,7 @@ async fn only_a_state_topic_is_cleared() {
     assert!(hub.snapshot(&name("value/a"), 1).entries.is_empty());
 }
 
-/// FINDING: `Delivery::Snapshot`'s entry is documented as `None` where the topic holds nothing, and is a tombstone.
+/// Was wrong: a snapshot's entry is documented as `None` where the topic holds nothing, and is a tombstone.
 #[tokio::test]
 async fn a_cleared_topics_snapshot_holds_nothing() {
     let hub = hub();
@@ -315,7 +315,7 @@ async fn a_ring_is_limited_in_bytes_and_keeps_at_least_its_newest() {
     assert_eq!(hub.snapshot(&name("history/a"), 9).entries.len(), 1);
 }
 
-/// FINDING: a client's `seen` is merged without a bound. The next tick adds one to `u64::MAX`: a panic under the
+/// Was wrong: a client's `seen` is merged without a bound. The next tick adds one to `u64::MAX`: a panic under the
 /// log's lock where overflows are checked, a clock that starts again at the wall where they are not.
 #[tokio::test]
 async fn a_version_that_nobody_can_have_seen_does_not_break_the_clock() {

@@ -97,7 +97,7 @@ async fn a_cut_at_any_step_makes_no_hole_and_no_double() {
     }
 }
 
-/// FINDING: a join's place lies below what is read in the same poll, and its cursor is handed out after it: whoever
+/// Was wrong: a join's place lies below what is read in the same poll, and its cursor is handed out after it: whoever
 /// resumes from the last cursor that he got hears messages twice.
 #[tokio::test]
 async fn the_cursor_of_a_join_is_not_below_what_was_handed_out_before_it() {
@@ -324,7 +324,7 @@ async fn a_cut_right_after_a_gap_does_not_swallow_it() {
     }
 }
 
-/// FINDING: a resuming reader stands before the whole ring until it is polled first, also before what its cursor
+/// Was wrong: a resuming reader stands before the whole ring until it is polled first, also before what its cursor
 /// covers: one message in between pushes out what the reader had long ago, and it is told of a loss.
 #[tokio::test]
 async fn what_the_cursor_covers_is_no_loss_when_it_goes_before_the_first_poll() {
@@ -337,7 +337,7 @@ async fn what_the_cursor_covers_is_no_loss_when_it_goes_before_the_first_poll() 
     assert_eq!(hub.gaps(), 0);
 }
 
-/// FINDING: the same with what is retained: the oldest of it may go before it was read, as it may have a moment before
+/// Was wrong: the same with what is retained: the oldest of it may go before it was read, as it may have a moment before
 /// the join. Nothing that the reader was promised is lost.
 #[tokio::test]
 async fn what_goes_from_the_retained_before_the_first_poll_is_no_loss() {
@@ -457,7 +457,7 @@ async fn a_cursor_of_what_this_node_never_had_rewinds() {
     }
 }
 
-/// FINDING: the cursor of a node that has published nothing yet lists nobody, so that the next epoch cannot tell it
+/// Was wrong: the cursor of a node that has published nothing yet lists nobody, so that the next epoch cannot tell it
 /// from its own beginning: what the first epoch published after it is lost without a word.
 #[tokio::test]
 async fn a_restart_is_told_also_to_who_came_before_the_first_message() {
@@ -473,7 +473,7 @@ async fn a_restart_is_told_also_to_who_came_before_the_first_message() {
     assert_eq!(resume(&second, &["history/a"], &cursor).await, wanted);
 }
 
-/// FINDING: a forgotten topic takes the record of what it let go with it.
+/// Was wrong: a forgotten topic takes the record of what it let go with it.
 #[tokio::test]
 async fn forgetting_a_topic_does_not_forget_what_it_let_go() {
     let (hub, clock) = hub_with(|_| {});
@@ -487,7 +487,7 @@ async fn forgetting_a_topic_does_not_forget_what_it_let_go() {
     assert_eq!(resume(&hub, &["aging/a", "beep/a"], &hub.cursor()).await, [], "whoever had them misses nothing");
 }
 
-/// FINDING: the word that a value was cleared is kept for as long as the node lives; made and cleared often enough,
+/// Was wrong: the word that a value was cleared is kept for as long as the node lives; made and cleared often enough,
 /// topics fill the node for good.
 #[tokio::test]
 async fn a_cleared_topic_is_forgotten_after_a_day() {
@@ -527,7 +527,7 @@ async fn a_topic_that_is_joined_again_begins_again_from_its_new_start() {
     assert_eq!(said(&read_up_to_here(&mut reader).await), messages("history/a", [3]), "once");
 }
 
-/// FINDING: a topic's floor is held against the entries of every topic that was read before it.
+/// Was wrong: a topic's floor is held against the entries of every topic that was read before it.
 #[tokio::test]
 async fn each_topic_has_a_floor_of_its_own() {
     let hub = hub();
@@ -548,7 +548,7 @@ async fn each_topic_has_a_floor_of_its_own() {
     }
 }
 
-/// FINDING: words that wait to be said pile up: a stalled stream whose page joins again and again grows without bound.
+/// Was wrong: words that wait to be said pile up: a stalled stream whose page joins again and again grows without bound.
 #[tokio::test]
 async fn joining_again_before_it_is_polled_says_each_thing_once() {
     let hub = hub();

@@ -160,7 +160,7 @@ async fn the_servers_own_code_needs_no_rule() {
     assert_eq!(said(&entries), support::messages("talk/a", [7]));
 }
 
-/// FINDING: a refused call leaves the topic that it was refused on in the node's table.
+/// Was wrong: a refused call leaves the topic that it was refused on in the node's table.
 #[tokio::test]
 async fn a_refused_call_makes_no_topic() {
     let hub = hub();
