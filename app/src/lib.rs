@@ -59,7 +59,7 @@ pub fn App() -> impl IntoView {
     let site = site::provide_site();
     view! {
         <Router>
-            <a class="skip" href="#main">"Skip to the content"</a>
+            <a class="skip" href="#main" rel="external">"Skip to the content"</a>
             <Header/>
             <main class="page" id="main" tabindex="-1">
                 <Routes fallback=NotFound>

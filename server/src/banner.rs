@@ -1,10 +1,12 @@
 //! What is said at the start.
 
+use std::net::SocketAddr;
+
 use tidings::{Hub, Principal};
 
 /// Prints address, node, engine, and what is open to whom.
 #[expect(clippy::print_stdout, reason = "for whoever started the server by hand; logs go to standard error")]
-pub(crate) fn print(hub: &Hub, url: &str) {
+pub(crate) fn print(hub: &Hub, url: &str, addr: SocketAddr) {
     let anonymous = Principal::anonymous();
     let (mut readable, mut writable, mut closed) = (Vec::new(), Vec::new(), Vec::new());
     for family in hub.families() {
@@ -21,6 +23,7 @@ pub(crate) fn print(hub: &Hub, url: &str) {
         }
     }
     println!("Tidings {} is live on {url}", env!("CARGO_PKG_VERSION"));
+    println!("  listens on {addr}");
     println!("  node    {} (epoch {})", hub.node_name(), hub.epoch());
     println!("  engine  solo: this node alone, nothing is kept over a restart");
     for (what, names) in [("anyone reads and writes", writable), ("anyone reads", readable), ("closed", closed)] {

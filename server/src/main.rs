@@ -48,6 +48,7 @@ fn main() -> ExitCode {
 
 /// Serves until the process is told to stop.
 async fn run(config: Config) -> Result<(), String> {
+    let signals = stop::Signals::listen().map_err(|error| format!("no signal can be listened to: {error}"))?;
     let site = site::find(&config)?;
     let hub = Hub::solo(&config.node).map_err(|error| format!("TIDINGS_NODE={}: {error}", config.node))?;
     serve_topics(&hub);
@@ -65,10 +66,10 @@ async fn run(config: Config) -> Result<(), String> {
     let url = config.url.clone().unwrap_or_else(|| format!("http://{addr}"));
     let router = routes::router(&site, &live, &node, &url);
     // Before the first request, once nothing can fail any more.
-    banner::print(&hub, &url);
+    banner::print(&hub, &url, addr);
     let stopping = live.clone();
     let serve = axum::serve(listener, router).with_graceful_shutdown(async move {
-        stop::told().await;
+        signals.told().await;
         stopping.drain();
     });
     stop::within_limit(&live, serve.into_future()).await?;

@@ -3,21 +3,33 @@
 use std::{io, time::Duration};
 
 use tidings_axum::Live;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Streams end at once; a client that does not read its last bytes is left behind after this time.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
 
-/// Resolves when the process is told to stop: SIGTERM, or Ctrl-C.
-pub(crate) async fn told() {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        tracing::error!("no signal can be listened to: the process has to be killed to end");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
-        _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
+/// The signals that tell the process to stop: SIGTERM, and Ctrl-C.
+pub(crate) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Listens from here on. Before anything else is begun: a signal that comes while the server starts would end the
+    /// process on the spot, or be lost.
+    ///
+    /// # Errors
+    /// When the system lets nobody listen.
+    pub(crate) fn listen() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Resolves when one came.
+    pub(crate) async fn told(mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => tracing::info!("SIGTERM: stopping"),
+            _ = self.interrupt.recv() => tracing::info!("SIGINT: stopping"),
+        }
     }
 }
 

@@ -102,6 +102,12 @@ fn SayForm() -> impl IntoView {
     let length = RwSignal::new(kept.chars().count());
     let input = NodeRef::<Input>::new();
     Effect::new(move |_| {
+        // What was typed before the page was taken over.
+        if let Some(input) = input.get() {
+            length.set(input.value().chars().count());
+        }
+    });
+    Effect::new(move |_| {
         if matches!(say.value().get(), Some(Ok(())))
             && let Some(input) = input.get_untracked()
         {

@@ -117,6 +117,10 @@ pub enum GapCause {
     CursorMalformed,
     /// The cursor knows of messages that this node never had; it was lowered.
     Rewound,
+    /// A node died: what it published last may have reached nobody.
+    NodeDied,
+    /// Messages of another node are gone: they were not kept until this node could get them.
+    Lost,
     /// A cause that this build does not know.
     #[serde(other)]
     Other,
@@ -132,6 +136,8 @@ impl GapCause {
             Self::CursorTooOld => "cursor-too-old",
             Self::CursorMalformed => "cursor-malformed",
             Self::Rewound => "rewound",
+            Self::NodeDied => "node-died",
+            Self::Lost => "lost",
             Self::Other => "other",
         }
     }

@@ -57,6 +57,12 @@ pub enum NameError {
         /// Counted from 1.
         segment: usize,
     },
+    /// `.` or `..`, which URL parsers fold away.
+    #[error("segment {segment} is `.` or `..`, which an address cannot hold: write `~2E` or `~2E~2E`")]
+    Dots {
+        /// Counted from 1.
+        segment: usize,
+    },
     /// A wildcard where a plain name is needed.
     #[error("segment {segment} is a wildcard: this place takes the name of one topic, not a pattern")]
     Wildcard {
@@ -245,13 +251,20 @@ pub(crate) fn check(
     name.split('/').enumerate().try_for_each(|(at, text)| segment_rule(at + 1, text))
 }
 
+/// The two segments of plain bytes that an address cannot hold (URL standard, section 4.4), and their one spelling.
+pub(crate) const DOTS: [&str; 2] = [".", ".."];
+pub(crate) const DOTS_ESCAPED: [&str; 2] = ["~2E", "~2E~2E"];
+
 /// One plain (not wildcard) segment.
 pub(crate) fn check_segment(segment: usize, text: &str) -> Result<(), NameError> {
     if text.is_empty() {
         return Err(NameError::EmptySegment { segment });
     }
-    if text == crate::param::EMPTY {
+    if text == crate::param::EMPTY || DOTS_ESCAPED.contains(&text) {
         return Ok(());
+    }
+    if DOTS.contains(&text) {
+        return Err(NameError::Dots { segment });
     }
     let bytes = text.as_bytes();
     let mut at = 0;
@@ -302,6 +315,8 @@ mod tests {
         assert_eq!(error("a//b"), NameError::EmptySegment { segment: 2 });
         assert_eq!(error("/a"), NameError::EmptySegment { segment: 1 });
         assert_eq!(error("a/b/"), NameError::EmptySegment { segment: 3 });
+        assert_eq!(error("a/../b"), NameError::Dots { segment: 2 });
+        assert!(TopicName::new("a/~2E~2E/...").is_ok());
         assert_eq!(error("a/b c"), NameError::Forbidden { segment: 2, found: ' ' });
         assert_eq!(error("a/é"), NameError::Forbidden { segment: 2, found: 'é' });
         assert_eq!(error("a/*"), NameError::Wildcard { segment: 2 });

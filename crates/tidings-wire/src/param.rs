@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::name::is_plain;
+use crate::name::{DOTS, DOTS_ESCAPED, is_plain};
 
 /// The spelling of an empty parameter: a segment cannot be empty.
 pub(crate) const EMPTY: &str = "~";
@@ -52,6 +52,9 @@ pub fn encode_param(text: &str) -> String {
     if text.is_empty() {
         return EMPTY.to_owned();
     }
+    if let Some(at) = DOTS.iter().position(|dots| *dots == text) {
+        return DOTS_ESCAPED[at].to_owned();
+    }
     let mut segment = String::with_capacity(text.len());
     for byte in text.bytes() {
         if is_plain(byte) {
@@ -71,7 +74,10 @@ pub fn decode_param(segment: &str) -> Option<String> {
     if segment == EMPTY {
         return Some(String::new());
     }
-    if segment.is_empty() {
+    if let Some(at) = DOTS_ESCAPED.iter().position(|escaped| *escaped == segment) {
+        return Some(DOTS[at].to_owned());
+    }
+    if segment.is_empty() || DOTS.contains(&segment) {
         return None;
     }
     let bytes = segment.as_bytes();
@@ -156,7 +162,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_becomes_one_segment_and_comes_back(text in ".{0,40}") {
+        fn any_text_becomes_one_segment_and_comes_back(text in "(.{0,40}|\\.{0,3})") {
             let segment = encode_param(&text);
             prop_assert!(!segment.contains('/'));
             prop_assert!(!segment.contains('*'));
@@ -165,7 +171,7 @@ mod tests {
         }
 
         #[test]
-        fn one_spelling_a_value(segment in "[A-Za-z0-9~*/ ]{0,12}") {
+        fn one_spelling_a_value(segment in "[A-Za-z0-9~*/ .]{0,12}|(~2E){0,3}|\\.{0,3}") {
             if let Some(text) = decode_param(&segment) {
                 prop_assert_eq!(encode_param(&text), segment);
             }

@@ -70,6 +70,8 @@ pub struct Decoder {
     /// Past the first line, where a byte order mark may stand.
     started: bool,
     overflowed: bool,
+    /// The event that is being read was too large.
+    cut: bool,
     retry_ms: Option<u64>,
 }
 
@@ -113,7 +115,7 @@ impl Decoder {
 
     fn hold(&mut self, bytes: &[u8]) {
         if self.line.len() + self.data.len() + bytes.len() > EVENT_BYTES_MAX {
-            self.overflowed = true;
+            (self.overflowed, self.cut) = (true, true);
         } else {
             self.line.extend_from_slice(bytes);
         }
@@ -157,7 +159,7 @@ impl Decoder {
     fn end_event(&mut self, on_event: &mut impl FnMut(RawEvent)) {
         let (name, data) = (std::mem::take(&mut self.name), std::mem::take(&mut self.data));
         // "If the data buffer is an empty string, set … to the empty string and return."
-        if std::mem::take(&mut self.has_data) && !data.is_empty() {
+        if std::mem::take(&mut self.has_data) && !data.is_empty() && !std::mem::take(&mut self.cut) {
             on_event(RawEvent { name, data, id: self.id.clone() });
         }
     }

@@ -71,8 +71,11 @@ impl<K, P> Copy for Topic<K, P> {}
 pub const fn declare<K: Kind, P>(template: &'static str, params: &[&str], keep: Keep) -> Topic<K, P> {
     let bytes = template.as_bytes();
     assert!(!bytes.is_empty(), "a topic's name is not empty");
-    let (mut at, mut param) = (0, 0);
+    assert!(bytes.len() <= crate::NAME_BYTES_MAX, "the topic's name is too long");
+    let (mut at, mut param, mut segments) = (0, 0, 0);
     loop {
+        segments += 1;
+        assert!(segments <= crate::NAME_SEGMENTS_MAX, "the topic's name has too many segments");
         let start = at;
         while at < bytes.len() && bytes[at] != b'/' {
             at += 1;
@@ -88,6 +91,8 @@ pub const fn declare<K: Kind, P>(template: &'static str, params: &[&str], keep: 
             param += 1;
         } else {
             let mut byte = start;
+            let dots = at - start <= 2 && bytes[start] == b'.' && bytes[at - 1] == b'.';
+            assert!(!dots, "a segment is not `.` or `..`");
             while byte < at {
                 assert!(crate::name::is_plain(bytes[byte]), "a plain segment holds only A-Z a-z 0-9 _ . -");
                 byte += 1;

@@ -26,6 +26,8 @@ pub struct Entry {
     pub id: Option<Box<str>>,
     /// The payload; `None` when a State topic was cleared.
     pub payload: Option<Payload>,
+    /// Set on an entry that is no message: here, messages of other nodes are missing.
+    pub(crate) gap: Option<event::GapCause>,
     /// The node's cursor right after this entry, as text.
     pub cursor: Box<str>,
     /// The node's monotonic clock when it was applied, in milliseconds: a ring's age counts from here.

@@ -3,6 +3,9 @@
 /// Milliseconds by which another clock may be ahead: a day.
 pub(crate) const AHEAD_MS_MAX: u64 = 24 * 60 * 60 * 1000;
 
+/// The same for what clients bring: a minute.
+const CLIENT_AHEAD_MS_MAX: u64 = 60 * 1000;
+
 /// A hybrid logical clock (Kulkarni et al., "Logical Physical Clocks", 2014): 48 bits of
 /// milliseconds and 16 of a counter in one number.
 #[derive(Debug, Default)]
@@ -21,7 +24,17 @@ impl Hlc {
     /// Goes on above a reading that was seen elsewhere, unless it is further ahead than clocks can be wrong: one
     /// such reading would set every clock that sees it for good.
     pub(crate) fn merge(&mut self, seen: u64, wall_ms: u64) {
-        if seen >> 16 <= wall_ms + AHEAD_MS_MAX {
+        self.merge_within(seen, wall_ms + AHEAD_MS_MAX);
+    }
+
+    /// The same for a reading that a client brings back: it has seen it here or at a peer, so a minute more than this
+    /// clock shows is all that an honest one needs; a false one must not move the node's clock by a day.
+    pub(crate) fn merge_of_client(&mut self, seen: u64, wall_ms: u64) {
+        self.merge_within(seen, wall_ms.max(self.last >> 16) + CLIENT_AHEAD_MS_MAX);
+    }
+
+    fn merge_within(&mut self, seen: u64, most_ms: u64) {
+        if seen >> 16 <= most_ms {
             self.last = self.last.max(seen);
         }
     }

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard,
+        Arc, Mutex, MutexGuard, Weak,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
 };
@@ -52,6 +52,8 @@ pub(crate) struct Shared {
     next_shard: AtomicUsize,
     /// Gaps told to readers.
     gaps: AtomicU64,
+    /// Readers whose cursors lie ahead of this node. Locked for a push or a take.
+    waiting: Mutex<Vec<Weak<Mailbox>>>,
 }
 
 impl fmt::Debug for Shared {
@@ -79,7 +81,8 @@ pub struct PublishOptions {
     pub from: Option<Box<str>>,
     /// A publish id: it travels with the message, so that a writer knows its own echo.
     pub id: Option<Box<str>>,
-    /// The highest version that the writer has seen: the new one lies above, whatever the clocks say.
+    /// The highest version that the writer has seen: the new one lies above, unless it claims to be more than a minute
+    /// ahead of everything that this node knows.
     pub seen: Option<Version>,
 }
 
@@ -425,6 +428,24 @@ impl Shared {
         self.gaps.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Whether what an origin published up to a stamp can still come to this node.
+    pub(crate) fn may_come(&self, origin: OriginTag, stamp: u64) -> bool {
+        let log = self.log();
+        let Some(cluster) = &log.cluster else { return false };
+        origin != log.me() && cluster.may_bring(origin, stamp)
+    }
+
+    /// Wakes this reader after the next event of the cluster.
+    pub(crate) fn wake_when_more_came(&self, mailbox: &Arc<Mailbox>) {
+        lock(&self.waiting).push(Arc::downgrade(mailbox));
+    }
+
+    /// Wakes the readers that wait for this node to catch up.
+    pub(crate) fn wake_waiting(&self) {
+        let waiting = std::mem::take(&mut *lock(&self.waiting));
+        waiting.iter().filter_map(Weak::upgrade).for_each(|mailbox| mailbox.wake());
+    }
+
     /// Finds or makes a topic and listens to it, in one step, so that it is not forgotten in between.
     pub(crate) fn listen(
         &self,
@@ -472,7 +493,7 @@ impl Shared {
     }
 
     /// Finds or makes a topic; `None` when the node is full.
-    fn topic(&self, log: &mut NodeLog, now: Now, name: &TopicName) -> Option<Arc<Topic>> {
+    pub(crate) fn topic(&self, log: &mut NodeLog, now: Now, name: &TopicName) -> Option<Arc<Topic>> {
         if let Some(topic) = log.topics.get(name) {
             return Some(topic.clone());
         }
@@ -525,6 +546,20 @@ impl HubBuilder {
         // Milliseconds above, random bits below: larger than every epoch before it, also within one millisecond's
         // restarts as far as chance allows.
         let epoch = self.clock.wall_ms() << 16 | u64::from(random_16());
+        let hub = self.assemble(epoch, shards);
+        for shard in 0..shards {
+            tokio::spawn(shard::run(Arc::downgrade(&hub.shared), shard));
+        }
+        hub
+    }
+
+    /// A hub whose one shard runs only when it is told to, and with a given epoch: for the simulator.
+    #[cfg(test)]
+    pub(crate) fn build_still(self, epoch: u64) -> Hub {
+        self.assemble(epoch, 1)
+    }
+
+    fn assemble(self, epoch: u64, shards: usize) -> Hub {
         let origin = OriginTag::of(&self.node, epoch);
         let shared = Arc::new(Shared {
             node: self.node,
@@ -538,10 +573,8 @@ impl HubBuilder {
             readers: AtomicUsize::new(0),
             next_shard: AtomicUsize::new(0),
             gaps: AtomicU64::new(0),
+            waiting: Mutex::default(),
         });
-        for shard in 0..shards {
-            tokio::spawn(shard::run(Arc::downgrade(&shared), shard));
-        }
         Hub { shared }
     }
 }

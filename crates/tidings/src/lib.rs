@@ -35,6 +35,8 @@
 //! - A lone node keeps nothing over a restart: readers that come back are told [`Delivery::Rewound`].
 
 mod clock;
+#[cfg_attr(not(test), allow(dead_code, reason = "an engine drives it; today the simulator does"))]
+mod cluster;
 mod entry;
 mod error;
 mod hlc;
@@ -43,12 +45,15 @@ mod limits;
 mod log;
 mod mailbox;
 mod payload;
+mod plant;
 mod principal;
 mod reader;
 mod resume;
 mod ring;
 mod serve;
 mod shard;
+#[cfg(test)]
+mod simulator;
 mod subscription;
 mod topic;
 mod vector;

@@ -9,9 +9,9 @@ use std::{
     sync::{Arc, OnceLock, atomic::Ordering},
 };
 
-use tidings_wire::{Cursor, OriginTag, TopicName, Version};
+use tidings_wire::{Cursor, OriginTag, TopicName, Version, event::GapCause};
 
-use crate::{Payload, entry::Entry, hlc::Hlc, lock, topic::Topic, vector::Vector};
+use crate::{Payload, cluster::Cluster, entry::Entry, hlc::Hlc, lock, topic::Topic, vector::Vector};
 
 /// The moment of a call.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +38,17 @@ pub(crate) struct Publication {
     pub(crate) local: bool,
 }
 
+/// A message on its way into the log.
+#[derive(Debug)]
+pub(crate) struct Message {
+    pub(crate) version: Version,
+    pub(crate) stamp: u64,
+    pub(crate) from: Option<Box<str>>,
+    pub(crate) id: Option<Box<str>>,
+    pub(crate) payload: Option<Payload>,
+    pub(crate) gap: Option<GapCause>,
+}
+
 /// The log of one node in one epoch.
 #[derive(Debug)]
 pub(crate) struct NodeLog {
@@ -51,6 +62,8 @@ pub(crate) struct NodeLog {
     pub(crate) topics: HashMap<TopicName, Arc<Topic>>,
     /// What is gone with the topics that were forgotten: origin → highest stamp.
     pub(crate) forgotten: Cursor,
+    /// The other nodes; `None` for a node alone.
+    pub(crate) cluster: Option<Cluster>,
     /// For each shard the topics with entries that it has not marked yet, each once.
     inboxes: Vec<Vec<Arc<Topic>>>,
 }
@@ -73,6 +86,7 @@ impl NodeLog {
             vector: Vector::new(me),
             topics: HashMap::new(),
             forgotten: Cursor::default(),
+            cluster: None,
             inboxes: vec![Vec::new(); shards],
         }
     }
@@ -80,7 +94,7 @@ impl NodeLog {
     /// Applies a message of this node. Says whether shards have to be woken.
     pub(crate) fn publish(&mut self, now: Now, topic: &Arc<Topic>, publication: Publication) -> (Arc<Entry>, bool) {
         if let Some(seen) = publication.seen {
-            self.clock.merge(seen.clock(), now.wall_ms);
+            self.clock.merge_of_client(seen.clock(), now.wall_ms);
         }
         let version = Version::from_clock(self.clock.tick(now.wall_ms), self.me);
         let stamp = if publication.local {
@@ -90,21 +104,68 @@ impl NodeLog {
             self.vector.set(self.me, self.stamp);
             self.stamp
         };
+        let Publication { payload, from, id, .. } = publication;
+        let entry = self.enter(now, topic, Message { version, stamp, from, id, payload, gap: None });
+        if stamp > 0
+            && let Some(cluster) = &mut self.cluster
+        {
+            cluster.published(&entry);
+        }
+        let woken = self.append(now, topic, &entry);
+        (entry, woken)
+    }
+
+    /// Applies a message of another node, whose stamps up to this one have all been applied or decided.
+    pub(crate) fn apply(&mut self, now: Now, topic: &Arc<Topic>, message: Message) -> bool {
+        self.clock.merge(message.version.clock(), now.wall_ms);
+        self.vector.set(message.version.origin(), message.stamp);
+        let entry = self.enter(now, topic, message);
+        self.append(now, topic, &entry)
+    }
+
+    /// All stamps of an origin up to this one are applied or decided.
+    pub(crate) fn decide(&mut self, origin: OriginTag, stamp: u64) {
+        self.vector.set(origin, stamp);
+    }
+
+    /// Tells a topic's readers that messages are missing here.
+    pub(crate) fn gap(&mut self, now: Now, topic: &Arc<Topic>, cause: GapCause) -> bool {
+        let version = Version::from_clock(0, self.me);
+        let marker = Message { version, stamp: 0, from: None, id: None, payload: None, gap: Some(cause) };
+        let entry = self.enter(now, topic, marker);
+        self.append(now, topic, &entry)
+    }
+
+    /// What has been applied of every origin.
+    pub(crate) fn applied(&self) -> &Cursor {
+        self.vector.cursor()
+    }
+
+    /// Stamp of the last message that this node published.
+    pub(crate) fn head(&self) -> u64 {
+        self.stamp
+    }
+
+    pub(crate) fn me(&self) -> OriginTag {
+        self.me
+    }
+
+    fn enter(&mut self, now: Now, topic: &Topic, message: Message) -> Arc<Entry> {
         self.index += 1;
-        let entry = Arc::new(Entry {
+        let Message { version, stamp, from, id, payload, gap } = message;
+        Arc::new(Entry {
             topic: topic.name.clone(),
             version,
             stamp,
             index: self.index,
-            from: publication.from,
-            id: publication.id,
-            payload: publication.payload,
+            from,
+            id,
+            payload,
+            gap,
             cursor: self.vector.text(now.wall_s()).into(),
             applied_ms: now.monotonic_ms,
             frame: OnceLock::new(),
-        });
-        let woken = self.append(now, topic, &entry);
-        (entry, woken)
+        })
     }
 
     fn append(&mut self, now: Now, topic: &Arc<Topic>, entry: &Arc<Entry>) -> bool {

@@ -55,6 +55,8 @@ impl Mailbox {
     /// Puts marks back and waits for the next wake-up, unless `stale` says that it has already been: then the marks
     /// stay where they are, and the answer is false.
     pub(crate) fn wait(&self, slots: &mut Vec<u32>, waker: &Waker, stale: impl FnOnce() -> bool) -> bool {
+        // Dropped after the lock: the last handle of a task may free another reader.
+        let _old;
         let mut state = lock(&self.state);
         // Under the lock: a wake-up is either before this, and `stale` sees what it told, or finds the waker.
         if stale() || !state.dirty.is_empty() {
@@ -64,7 +66,7 @@ impl Mailbox {
             state.dirty.insert(slot);
         }
         if !state.waker.as_ref().is_some_and(|held| held.will_wake(waker)) {
-            state.waker = Some(waker.clone());
+            _old = state.waker.replace(waker.clone());
         }
         true
     }

@@ -1,7 +1,8 @@
 //! Readers: one place in the log, many topics, no queue of their own.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap, VecDeque},
     sync::{Arc, atomic::Ordering},
     task::{Context, Poll},
 };
@@ -16,7 +17,9 @@ use crate::{
     lock,
     log::{Now, Place},
     mailbox::{Mailbox, ReaderWaker},
-    resume::resume,
+    plant::{Plant, planted},
+    resume::{Resume, WAIT_MS, resume},
+    ring::Found,
     topic::Topic,
 };
 
@@ -59,6 +62,8 @@ pub struct Reader {
     pending: Vec<u32>,
     /// What joins have to say before anything is read.
     prepared: VecDeque<Prepared>,
+    /// Joins whose cursors lie ahead of the node.
+    waiting: Vec<Waiting>,
     /// Joins whose place has not been reached, oldest first.
     joining: VecDeque<Joining>,
     /// The newest join's place: up to there every slot may be read, for every slot is pending then.
@@ -67,6 +72,8 @@ pub struct Reader {
     me: Option<Box<str>>,
     /// Memory of a read, kept for the next one.
     entries: Vec<Arc<Entry>>,
+    /// Where each pending slot goes on: the merge's heap, empty between reads.
+    heads: BinaryHeap<Reverse<(u64, u32)>>,
 }
 
 #[derive(Debug)]
@@ -96,16 +103,29 @@ impl Floor {
     fn is_new(&self, entry: &Entry) -> bool {
         // What has no stamp is in no cursor: of that, only what came after the join is new.
         match entry.is_stamped() {
-            true => !self.cursor.covers(entry.version.origin(), entry.stamp),
+            true => planted(Plant::FloorIgnored) || !self.cursor.covers(entry.version.origin(), entry.stamp),
             false => entry.index > self.place,
         }
     }
 }
 
 impl Slot {
-    /// Whether what the ring has let go of concerns this reader.
-    fn lost_something(&self) -> bool {
-        self.floor.as_ref().is_none_or(|floor| lock(&self.topic.ring).has_let_go_above(&floor.cursor))
+    /// Index of the next entry to read, if it lies at or below `upto`.
+    fn next(&mut self, upto: u64, shared: &Shared, out: &mut Vec<Delivery>) -> Option<u64> {
+        let floor = self.floor.as_ref().map(|floor| &floor.cursor);
+        let found = lock(&self.topic.ring).find(self.position, floor);
+        self.note(found, shared, out);
+        found.next.filter(|next| *next <= upto)
+    }
+
+    /// Takes note of how the ring was found, and says so where something that was promised is gone.
+    fn note(&mut self, found: Found, shared: &Shared, out: &mut Vec<Delivery>) {
+        self.newest = found.newest;
+        if found.gone > self.position.max(self.settled) && found.lost {
+            self.settled = found.gone;
+            out.push(Delivery::Gap { topic: self.topic.name.clone(), cause: GapCause::Slow });
+            shared.count_gap();
+        }
     }
 }
 
@@ -115,6 +135,14 @@ enum Prepared {
     Rewound,
     Gap(u32, GapCause),
     Snapshot(u32),
+}
+
+/// A join that has not begun.
+#[derive(Debug)]
+struct Waiting {
+    call: u64,
+    topics: Vec<(u32, Start)>,
+    deadline_ms: u64,
 }
 
 #[derive(Debug)]
@@ -133,10 +161,12 @@ impl Reader {
             by_name: HashMap::new(),
             pending: Vec::new(),
             prepared: VecDeque::new(),
+            waiting: Vec::new(),
             joining: VecDeque::new(),
             joined_at: 0,
             me: None,
             entries: Vec::new(),
+            heads: BinaryHeap::new(),
         }
     }
 
@@ -174,32 +204,59 @@ impl Reader {
                 Err(error) => refused.push((name, error)),
             }
         }
+        let deadline_ms = self.shared.now().monotonic_ms + WAIT_MS;
+        self.begin_or_wait(Waiting { call, topics: joined, deadline_ms });
+        refused
+    }
+
+    /// Begins with the topics of a join, unless the node still has to get what their cursors cover.
+    fn begin_or_wait(&mut self, waiting: Waiting) {
         // Taken only after listening: what is published from here on marks the slots.
         let (place, now) = self.shared.place();
+        let overdue = waiting.deadline_ms <= now.monotonic_ms;
+        let resumed = |start: &Start| match start {
+            Start::After(text) => {
+                resume(text, &place, now.wall_s(), |origin, stamp| self.shared.may_come(origin, stamp))
+            }
+            Start::Now | Start::Retained { .. } => Resume::Here(Cursor::default()),
+        };
+        let begins: Vec<_> = waiting.topics.iter().map(|(_, start)| resumed(start)).collect();
+        if !overdue && begins.contains(&Resume::Ahead) {
+            for (slot, _) in &waiting.topics {
+                // Nothing is handed out of it meanwhile.
+                self.slots[*slot as usize].position = u64::MAX;
+            }
+            self.waiting.push(waiting);
+            self.shared.wake_when_more_came(&self.mailbox);
+            return;
+        }
         let mut rewound = self.prepared.iter().any(|prepared| matches!(prepared, Prepared::Rewound));
-        for (slot, start) in joined {
-            let resumed = match start {
-                Start::After(ref text) => resume(text, &place, now.wall_s()).map(Some),
-                Start::Now | Start::Retained { .. } => Ok(None),
+        for ((slot, start), begin) in waiting.topics.into_iter().zip(begins) {
+            let begin = match begin {
+                Resume::Here(cursor) => Ok(cursor),
+                Resume::Ahead => Err(GapCause::Rewound),
+                Resume::Gap(cause) => Err(cause),
             };
             // Once for all that is still to be said, and before what it explains.
-            if resumed == Err(GapCause::Rewound) && !std::mem::replace(&mut rewound, true) {
+            if begin == Err(GapCause::Rewound) && !std::mem::replace(&mut rewound, true) {
                 self.prepared.push_back(Prepared::Rewound);
             }
-            self.begin(slot, &start, resumed, &place, now);
+            self.begin(slot, &start, begin, &place, now);
         }
         self.pending.clear();
         self.pending.extend(self.slots.iter().map(|(slot, _)| slot as u32));
         self.joined_at = place.index;
-        self.joining.push_back(Joining { call, index: place.index, cursor: place.text });
+        self.joining.push_back(Joining { call: waiting.call, index: place.index, cursor: place.text });
         self.mailbox.wake();
-        refused
     }
 
     /// Lets a topic go; says whether it was held.
     pub fn leave(&mut self, topic: &TopicName) -> bool {
         let Some(slot) = self.by_name.remove(topic) else { return false };
         self.forget_prepared(slot);
+        for waiting in &mut self.waiting {
+            waiting.topics.retain(|(of, _)| *of != slot);
+        }
         let slot = self.slots.remove(slot as usize);
         slot.topic.unlisten(self.mailbox.shard, slot.key);
         true
@@ -218,6 +275,9 @@ impl Reader {
     pub fn poll_read(&mut self, context: &mut Context<'_>, out: &mut Vec<Delivery>) -> Poll<()> {
         let most = self.shared.limits.batch_messages_max;
         let before = out.len();
+        for waiting in std::mem::take(&mut self.waiting) {
+            self.begin_or_wait(waiting);
+        }
         for prepared in self.prepared.drain(..self.prepared.len().min(most)) {
             out.push(match prepared {
                 Prepared::Rewound => Delivery::Rewound,
@@ -266,37 +326,48 @@ impl Reader {
     fn read(&mut self, upto: u64, most: usize, out: &mut Vec<Delivery>) -> u64 {
         self.pending.sort_unstable();
         self.pending.dedup();
-        let (slots, entries) = (&mut self.slots, &mut self.entries);
+        let (slots, entries, heads) = (&mut self.slots, &mut self.entries, &mut self.heads);
         // A topic that was let go may have been marked before.
         self.pending.retain(|slot| slots.contains(*slot as usize));
-        let mut horizon = upto;
-        for slot in &self.pending {
-            let slot = &mut slots[*slot as usize];
-            let from = entries.len();
-            let found = lock(&slot.topic.ring).read(slot.position, upto, most, entries);
-            slot.newest = found.newest;
-            if found.gone > slot.position.max(slot.settled) && slot.lost_something() {
-                slot.settled = found.gone;
-                out.push(Delivery::Gap { topic: slot.topic.name.clone(), cause: GapCause::Slow });
-                self.shared.count_gap();
-            }
-            // A slot that was cut short bounds the others: nothing may overtake what it still holds.
-            if entries.len() - from == most
-                && let Some(last) = entries.last()
-            {
-                horizon = horizon.min(last.index);
-            }
-            if let Some(floor) = &slot.floor {
-                let mut at = 0;
-                entries.retain(|entry| {
-                    at += 1;
-                    at <= from || floor.is_new(entry)
-                });
+        if let [only] = self.pending[..] {
+            // Nothing to merge with: where it goes on need not be known.
+            heads.push(Reverse((0, only)));
+        } else {
+            for at in &self.pending {
+                let next = slots[*at as usize].next(upto, &self.shared, out);
+                heads.extend(next.map(|next| Reverse((next, *at))));
             }
         }
-        entries.sort_unstable_by_key(|entry| entry.index);
-        if let Some(cut) = entries.get(most) {
-            horizon = horizon.min(cut.index - 1);
+        let (mut left, mut horizon) = (most.max(1), upto);
+        while let Some(Reverse((next, at))) = heads.pop() {
+            if left == 0 {
+                // Nothing may overtake what is still to be read.
+                horizon = next - 1;
+                heads.clear();
+                break;
+            }
+            // A run of one topic, up to where another one goes on.
+            let bound = heads.peek().map_or(upto, |Reverse((next, _))| next - 1);
+            let slot = &mut slots[at as usize];
+            let floor = slot.floor.as_ref().map(|floor| &floor.cursor);
+            // What was there a moment ago may be gone now: the same lock tells what is read and what is lost.
+            let found = lock(&slot.topic.ring).read(slot.position, bound, left, floor, entries);
+            slot.note(found, &self.shared, out);
+            let read_to = entries.last().filter(|_| entries.len() == left).map_or(bound, |last| last.index);
+            slot.position = slot.position.max(read_to);
+            left -= entries.len();
+            let me = self.me.as_deref();
+            out.extend(
+                entries
+                    .drain(..)
+                    .filter(|entry| slot.floor.as_ref().is_none_or(|floor| floor.is_new(entry)))
+                    .filter(|entry| me.is_none() || entry.from.as_deref() != me)
+                    .map(|entry| match entry.gap {
+                        Some(cause) => Delivery::Gap { topic: entry.topic.clone(), cause },
+                        None => Delivery::Message(entry),
+                    }),
+            );
+            heads.extend(found.next.filter(|next| *next <= upto).map(|next| Reverse((next, at))));
         }
         self.pending.retain(|slot| {
             let slot = &mut slots[*slot as usize];
@@ -306,14 +377,6 @@ impl Reader {
             }
             slot.newest > slot.position
         });
-        let me = self.me.as_deref();
-        out.extend(
-            entries
-                .drain(..)
-                .take_while(|entry| entry.index <= horizon)
-                .filter(|entry| me.is_none() || entry.from.as_deref() != me)
-                .map(Delivery::Message),
-        );
         horizon
     }
 
@@ -335,7 +398,7 @@ impl Reader {
     }
 
     /// Puts a slot where it begins, and prepares what has to be said first.
-    fn begin(&mut self, at: u32, start: &Start, resumed: Result<Option<Cursor>, GapCause>, place: &Place, now: Now) {
+    fn begin(&mut self, at: u32, start: &Start, resumed: Result<Cursor, GapCause>, place: &Place, now: Now) {
         self.forget_prepared(at);
         let slot = &mut self.slots[at as usize];
         let mut ring = lock(&slot.topic.ring);
@@ -349,7 +412,7 @@ impl Reader {
         slot.settled = place.index;
         slot.position = match (start, resumed) {
             (Start::Now, _) => place.index,
-            (Start::After(_), Ok(Some(cursor))) => {
+            (Start::After(_), Ok(cursor)) => {
                 // A State topic lets go of nothing: that a value was replaced is not a gap.
                 if ring.has_let_go_above(&cursor) {
                     gap(GapCause::Evicted);

@@ -1,24 +1,42 @@
 //! Whether a log can go on from a reader's cursor.
 
-use tidings_wire::{Cursor, event::GapCause};
+use tidings_wire::{Cursor, OriginTag, event::GapCause};
 
-use crate::log::Place;
+use crate::{
+    log::Place,
+    plant::{Plant, planted},
+};
 
 /// Seconds for which a cursor resumes. What is kept of cleared topics lasts longer.
 pub const CURSOR_AGE_S_MAX: u64 = 60 * 60;
 
-/// Reads a cursor as a client sent it, against a log that stands at `place`.
-///
-/// # Errors
-/// The cause of the gap that its reader has to be told.
-pub(crate) fn resume(text: &str, place: &Place, now_s: u64) -> Result<Cursor, GapCause> {
-    let cursor: Cursor = text.parse().map_err(|_| GapCause::CursorMalformed)?;
-    // Origins or stamps that this log has never seen. A node alone will never see them either.
-    if cursor.iter().any(|(origin, stamp)| !place.cursor.lists(origin) || !place.cursor.covers(origin, stamp)) {
-        return Err(GapCause::Rewound);
-    }
+/// Milliseconds for which a reader waits that its node has what its cursor covers: longer than a repair takes, and
+/// short enough for a visitor who changes nodes.
+pub(crate) const WAIT_MS: u64 = 1_000;
+
+/// What a cursor comes to.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Resume {
+    /// The log has all that it covers.
+    Here(Cursor),
+    /// The log has less, and may get it.
+    Ahead,
+    /// The cause of the gap that its reader has to be told.
+    Gap(GapCause),
+}
+
+/// Reads a cursor as a client sent it, against a log that stands at `place`. Of each origin of which it covers more
+/// than the log has, `may_come` tells whether that much can still come.
+pub(crate) fn resume(text: &str, place: &Place, now_s: u64, may_come: impl Fn(OriginTag, u64) -> bool) -> Resume {
+    let Ok(cursor) = text.parse::<Cursor>() else { return Resume::Gap(GapCause::CursorMalformed) };
     if cursor.issued_s() + CURSOR_AGE_S_MAX < now_s {
-        return Err(GapCause::CursorTooOld);
+        return Resume::Gap(GapCause::CursorTooOld);
     }
-    Ok(cursor)
+    let has = |origin, stamp| place.cursor.lists(origin) && place.cursor.covers(origin, stamp);
+    let mut ahead = cursor.iter().filter(|(origin, stamp)| !has(*origin, *stamp)).peekable();
+    if ahead.peek().is_none() || planted(Plant::ResumeBeforeCaughtUp) {
+        drop(ahead);
+        return Resume::Here(cursor);
+    }
+    if ahead.all(|(origin, stamp)| may_come(origin, stamp)) { Resume::Ahead } else { Resume::Gap(GapCause::Rewound) }
 }

@@ -2,9 +2,12 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use tidings_wire::{Cursor, Keep, TopicKind};
+use tidings_wire::{Cursor, Keep, OriginTag, TopicKind};
 
-use crate::entry::Entry;
+use crate::{
+    entry::Entry,
+    plant::{Plant, planted},
+};
 
 /// How long a cleared State topic remembers that it was: longer than any node is away and still resumes.
 const TOMBSTONE_MS: u64 = 24 * 60 * 60 * 1000;
@@ -29,8 +32,12 @@ pub(crate) struct Ring {
 /// What a reader finds when it goes on from a place.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Found {
-    /// Highest index that the ring let go: above the place, something is lost.
+    /// Highest index that the ring let go: above the place, something is gone.
     pub(crate) gone: u64,
+    /// Whether the reader's cursor, if it resumes from one, lacks what is gone.
+    pub(crate) lost: bool,
+    /// Index of the next entry after the place.
+    pub(crate) next: Option<u64>,
     /// Index of the newest entry, also where it lies above what was asked for.
     pub(crate) newest: u64,
 }
@@ -48,7 +55,7 @@ impl Ring {
     /// A State value below the one that is held loses, and leaves no trace.
     pub(crate) fn push(&mut self, entry: Arc<Entry>, now_ms: u64) -> bool {
         if self.kind == TopicKind::State {
-            if self.newest().is_some_and(|held| held.version >= entry.version) {
+            if self.newest().is_some_and(|held| held.version >= entry.version) && !planted(Plant::OlderValueWins) {
                 return false;
             }
             self.entries.clear();
@@ -82,8 +89,8 @@ impl Ring {
         let Some(oldest) = self.entries.pop_front() else { return };
         self.bytes -= oldest.bytes();
         self.evicted_index = oldest.index;
-        if oldest.is_stamped() {
-            self.evicted.set(oldest.version.origin(), oldest.stamp);
+        if oldest.is_stamped() && !planted(Plant::EvictionForgotten) {
+            self.note_gone(oldest.version.origin(), oldest.stamp);
         }
     }
 
@@ -97,13 +104,32 @@ impl Ring {
         self.entries.iter().skip(self.entries.len().saturating_sub(count))
     }
 
-    /// Hands out the entries with `after < index <= upto`, at most so many.
-    pub(crate) fn read(&self, after: u64, upto: u64, most: usize, out: &mut Vec<Arc<Entry>>) -> Found {
+    /// What a reader finds that goes on after a place, or resumes from a cursor.
+    pub(crate) fn find(&self, after: u64, floor: Option<&Cursor>) -> Found {
+        let next = self.entries.partition_point(|entry| entry.index <= after);
+        Found {
+            gone: self.evicted_index,
+            lost: floor.is_none_or(|floor| self.has_let_go_above(floor)),
+            next: self.entries.get(next).map(|entry| entry.index),
+            newest: self.newest().map_or(0, |entry| entry.index),
+        }
+    }
+
+    /// Hands out the entries with `after < index <= upto`, at most so many; says what is found after them, and what
+    /// was gone before.
+    pub(crate) fn read(
+        &self,
+        after: u64,
+        upto: u64,
+        most: usize,
+        floor: Option<&Cursor>,
+        out: &mut Vec<Arc<Entry>>,
+    ) -> Found {
         let from = self.entries.partition_point(|entry| entry.index <= after);
         let upto = self.entries.partition_point(|entry| entry.index <= upto);
         let to = upto.max(from).min(from.saturating_add(most));
         out.extend(self.entries.range(from..to).cloned());
-        Found { gone: self.evicted_index, newest: self.newest().map_or(0, |entry| entry.index) }
+        Found { next: self.entries.get(to).map(|entry| entry.index), ..self.find(after, floor) }
     }
 
     /// Whether something above a cursor is gone.
@@ -121,6 +147,23 @@ impl Ring {
         match self.entries.len().checked_sub(count) {
             None | Some(0) => self.evicted_index,
             Some(first) => self.entries[first - 1].index,
+        }
+    }
+
+    /// The stamped entries of an origin above a stamp, in their order.
+    pub(crate) fn of_origin(&self, origin: OriginTag, above: u64) -> impl Iterator<Item = &Arc<Entry>> {
+        self.entries.iter().filter(move |entry| entry.version.origin() == origin && entry.stamp > above)
+    }
+
+    /// Highest stamp of an origin that was let go, or is known to be lost.
+    pub(crate) fn gone_of(&self, origin: OriginTag) -> u64 {
+        self.evicted.get(origin)
+    }
+
+    /// Notes that messages of an origin up to a stamp are gone, without having been here.
+    pub(crate) fn note_gone(&mut self, origin: OriginTag, stamp: u64) {
+        if self.kind != TopicKind::State && self.evicted.get(origin) < stamp {
+            self.evicted.set(origin, stamp);
         }
     }
 

@@ -1,0 +1,169 @@
+//! What nodes say to each other.
+//!
+//! One frame is one [`Frame`], in [postcard](https://postcard.jamesmunns.com/wire-format)'s encoding, behind a head
+//! that never changes: magic byte, wire version, and the sender.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use tidings_wire::{NodeName, OriginTag, TopicName, Version};
+
+/// First byte of every frame: what is not ours is told apart before anything is decoded.
+const MAGIC: u8 = 0xB7;
+
+/// Version of the frames. A node steps over frames of another one, and says so.
+pub(crate) const FRAME_VERSION: u8 = 1;
+
+/// Bytes of a frame: four of the largest messages, so that a full frame never has to be cut inside one.
+pub(crate) const FRAME_BYTES_MAX: usize = 4 * 1024 * 1024 + 64 * 1024;
+
+/// Entries of one data frame.
+pub(crate) const FRAME_ENTRIES_MAX: usize = 512;
+
+/// Payload bytes after which a data frame takes no further entry.
+pub(crate) const FRAME_PAYLOAD_BYTES: usize = 256 * 1024;
+
+/// A frame with its sender.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Envelope {
+    pub(crate) node: NodeName,
+    pub(crate) epoch: u64,
+    pub(crate) frame: Frame,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Frame {
+    /// What the sender has applied of every origin, itself included.
+    Beat { applied: Vec<(Tag, u64)> },
+    /// Asks for what an origin published above a stamp.
+    Need { origin: Tag, have: u64 },
+    /// All that an origin published with stamps in `(from, to]`, as far as the sender holds it.
+    Data(Data),
+    /// The sender stops, having published up to this stamp.
+    Leave { stamp: u64 },
+}
+
+/// Decides the stamps `(from, to]` of an origin: what is not among the entries was superseded, or is lost.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Data {
+    pub(crate) origin: Tag,
+    pub(crate) from: u64,
+    pub(crate) to: u64,
+    /// In stamp order.
+    pub(crate) entries: Vec<WireEntry>,
+    /// Topics of which messages in that range are gone at the sender, with the highest stamp gone.
+    pub(crate) lost: Vec<(TopicName, u64)>,
+    /// Up to this stamp, messages are gone on topics whose names the sender has forgotten too; 0 for none.
+    pub(crate) lost_elsewhere: u64,
+}
+
+/// A message between nodes. The origin stands in [`Data`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct WireEntry {
+    pub(crate) topic: TopicName,
+    pub(crate) clock: u64,
+    pub(crate) stamp: u64,
+    pub(crate) from: Option<Box<str>>,
+    pub(crate) id: Option<Box<str>>,
+    /// `None` clears a State topic.
+    pub(crate) payload: Option<Box<str>>,
+}
+
+impl WireEntry {
+    pub(crate) fn version(&self, origin: OriginTag) -> Version {
+        Version::from_clock(self.clock, origin)
+    }
+}
+
+/// An [`OriginTag`] as its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Tag(u64);
+
+impl From<OriginTag> for Tag {
+    fn from(origin: OriginTag) -> Self {
+        Self(origin.to_bytes().iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
+    }
+}
+
+impl From<Tag> for OriginTag {
+    fn from(tag: Tag) -> Self {
+        Self::from_low_bits(tag.0)
+    }
+}
+
+/// Why bytes are no frame.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub(crate) enum FrameError {
+    #[error("not a frame of ours")]
+    Foreign,
+    #[error("a frame of version {0}; this build reads {FRAME_VERSION}")]
+    Version(u8),
+    #[error("a frame of {0} bytes; at most {FRAME_BYTES_MAX} are allowed")]
+    TooLong(usize),
+    #[error("malformed: {0}")]
+    Malformed(String),
+}
+
+impl Envelope {
+    pub(crate) fn encode(&self) -> Result<Vec<u8>, FrameError> {
+        let head = vec![MAGIC, FRAME_VERSION];
+        let bytes = postcard::to_extend(self, head).map_err(|error| FrameError::Malformed(error.to_string()))?;
+        if bytes.len() > FRAME_BYTES_MAX { Err(FrameError::TooLong(bytes.len())) } else { Ok(bytes) }
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, FrameError> {
+        if bytes.len() > FRAME_BYTES_MAX {
+            return Err(FrameError::TooLong(bytes.len()));
+        }
+        match bytes {
+            [MAGIC, FRAME_VERSION, body @ ..] => match postcard::take_from_bytes(body) {
+                Ok((envelope, [])) => Ok(envelope),
+                Ok(_) => Err(FrameError::Malformed("bytes after its end".to_owned())),
+                Err(error) => Err(FrameError::Malformed(error.to_string())),
+            },
+            [MAGIC, version, ..] => Err(FrameError::Version(*version)),
+            _ => Err(FrameError::Foreign),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn envelope() -> Envelope {
+        let entry = WireEntry {
+            topic: TopicName::new("a/b").unwrap(),
+            clock: 7,
+            stamp: 3,
+            from: None,
+            id: Some("x".into()),
+            payload: Some("{}".into()),
+        };
+        let origin = OriginTag::from_low_bits(9).into();
+        let data = Data { origin, from: 2, to: 3, entries: vec![entry], lost: Vec::new(), lost_elsewhere: 0 };
+        Envelope { node: NodeName::new("alpha").unwrap(), epoch: 5, frame: Frame::Data(data) }
+    }
+
+    #[test]
+    fn bytes_and_back() {
+        let bytes = envelope().encode().unwrap();
+        assert_eq!(Envelope::decode(&bytes), Ok(envelope()));
+        assert_eq!(Envelope::decode(b"GET / HTTP/1.1"), Err(FrameError::Foreign));
+        assert_eq!(Envelope::decode(&[MAGIC, 9]), Err(FrameError::Version(9)));
+        assert!(matches!(Envelope::decode(&[&bytes[..], &[0]].concat()), Err(FrameError::Malformed(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_bytes_are_an_error(at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<prop::sample::Index>()) {
+            let mut bytes = envelope().encode().unwrap();
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            let _ = Envelope::decode(&bytes);
+            let _ = Envelope::decode(&bytes[..cut.index(bytes.len())]);
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! Bugs planted on purpose: each rule of the design has one, and the simulator has to find it.
+//!
+//! Outside of tests there are none: [`planted`] is a constant.
+
+/// A rule broken on purpose.
+#[cfg_attr(not(test), allow(dead_code, reason = "only tests plant"))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Plant {
+    /// A range is applied although what lies before it is missing.
+    HoleAppliedOver,
+    /// What is gone at the server of a repair is not told.
+    RepairWithoutGaps,
+    /// The vector follows a beat instead of what was applied.
+    VectorJumpsAtBeat,
+    /// A resume is served before the node has what the cursor covers.
+    ResumeBeforeCaughtUp,
+    /// An older value of a State topic replaces a newer one.
+    OlderValueWins,
+    /// A dead node's last messages are not asked for elsewhere.
+    DeadIsNotPulled,
+    /// What the ring lets go of is not remembered.
+    EvictionForgotten,
+    /// What a cursor covers is handed out again.
+    FloorIgnored,
+    /// After a repair, what is to be sent next is taken to be sent.
+    NeedNotServed,
+}
+
+#[cfg(test)]
+thread_local! {
+    static PLANTED: std::cell::Cell<Option<Plant>> = const { std::cell::Cell::new(None) };
+}
+
+/// Whether this bug is planted.
+#[cfg(test)]
+pub(crate) fn planted(plant: Plant) -> bool {
+    PLANTED.get() == Some(plant)
+}
+
+/// Whether this bug is planted: never.
+#[cfg(not(test))]
+pub(crate) const fn planted(_: Plant) -> bool {
+    false
+}
+
+/// Plants a bug for as long as the guard lives.
+#[cfg(test)]
+pub(crate) fn plant(plant: Option<Plant>) {
+    PLANTED.set(plant);
+}

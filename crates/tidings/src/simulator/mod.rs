@@ -1,0 +1,101 @@
+//! The simulator: many nodes, one thread, a seed.
+//!
+//! Real hubs with their real readers, on clocks that are moved by hand and over a network that loses,
+//! delays, cuts and heals as the seed says. At rest, the [`model`] checks what every reader was told.
+//!
+//! `TIDINGS_SEED=7 cargo test -p tidings simulator::replay -- --nocapture` runs one seed and tells
+//! what happens.
+
+mod model;
+mod network;
+mod node;
+mod random;
+mod world;
+
+use model::Fault;
+use world::{Plan, World};
+
+use crate::plant::{Plant, plant};
+
+/// Seeds that every run of the tests tries; `TIDINGS_SEEDS` sets another number.
+const SEEDS: u64 = 2_000;
+
+fn run(seed: u64, plan: Plan) -> Result<World, Fault> {
+    let mut world = World::new(seed, plan);
+    world.run()?;
+    Ok(world)
+}
+
+fn env(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+#[test]
+fn every_seed_ends_with_every_message_told_or_its_loss() {
+    for seed in 0..env("TIDINGS_SEEDS").unwrap_or(SEEDS) {
+        if let Err(fault) = run(seed, Plan::faults(seed)) {
+            panic!(
+                "seed {seed}: {fault}\nreplay: TIDINGS_SEED={seed} cargo test -p tidings simulator::replay -- --nocapture"
+            );
+        }
+    }
+}
+
+#[test]
+fn without_faults_nothing_is_missing_and_no_gap_is_told() {
+    for seed in 0..env("TIDINGS_SEEDS").unwrap_or(SEEDS) / 10 {
+        let world = run(seed, Plan::calm(seed)).unwrap_or_else(|fault| panic!("seed {seed} without faults: {fault}"));
+        assert_eq!(world.gaps(), 0, "seed {seed}: gaps without a fault");
+    }
+}
+
+#[test]
+fn a_hundred_nodes_converge() {
+    for seed in 0..env("TIDINGS_LARGE_SEEDS").unwrap_or(1) {
+        if let Err(fault) = run(seed, Plan::large()) {
+            panic!("seed {seed} of a hundred nodes: {fault}");
+        }
+    }
+}
+
+#[test]
+fn replay() {
+    let Some(seed) = env("TIDINGS_SEED") else { return };
+    match run(seed, Plan { verbose: true, ..Plan::faults(seed) }) {
+        Ok(world) => println!("seed {seed}: all told; {}", world.summary()),
+        Err(fault) => panic!("seed {seed}: {fault}"),
+    }
+}
+
+/// Tries seeds with a bug planted until one finds it.
+fn finds(bug: Plant) -> Option<(u64, Fault)> {
+    plant(Some(bug));
+    let found = (0..1_000).find_map(|seed| {
+        let plan = if seed % 10 == 9 { Plan::calm(seed) } else { Plan::faults(seed) };
+        run(seed, plan).err().map(|fault| (seed, fault))
+    });
+    plant(None);
+    found
+}
+
+macro_rules! planted_bugs {
+    ($($name:ident: $bug:ident;)+) => {$(
+        #[test]
+        fn $name() {
+            let found = finds(Plant::$bug);
+            assert!(found.is_some(), "the simulator does not see {:?}", Plant::$bug);
+        }
+    )+};
+}
+
+planted_bugs! {
+    sees_a_hole_applied_over: HoleAppliedOver;
+    sees_a_repair_that_hides_its_gaps: RepairWithoutGaps;
+    sees_a_vector_that_jumps: VectorJumpsAtBeat;
+    sees_a_resume_before_the_node_caught_up: ResumeBeforeCaughtUp;
+    sees_an_older_value_that_wins: OlderValueWins;
+    sees_a_dead_node_that_is_not_pulled: DeadIsNotPulled;
+    sees_an_eviction_that_is_forgotten: EvictionForgotten;
+    sees_a_floor_that_is_ignored: FloorIgnored;
+    sees_a_need_that_is_not_served: NeedNotServed;
+}
