@@ -101,10 +101,18 @@ lint_wasm() {
 
 lint_docs() { RUSTDOCFLAGS="-D warnings" cargo doc "${NATIVE[@]}" --no-deps; }
 
+# The simulator's seeds, and the planted bugs that it has to find.
+run_simulator() {
+    local -x TIDINGS_SEEDS="${TIDINGS_SEEDS:-2000}"
+    cargo test -p tidings --lib simulator::
+}
+
 # nextest runs the tests of all crates side by side, where it is installed. It
 # has no doc tests, so those follow. A failure does not end the run: one run shows
 # everything.
 run_tests() {
+    # The simulator has a step of its own; here a tenth of its seeds has to do.
+    local -x TIDINGS_SEEDS="${TIDINGS_SEEDS:-200}"
     local code=0
     if cargo nextest --version >/dev/null 2>&1; then
         cargo nextest run "${NATIVE[@]}" --no-fail-fast || code=$?

@@ -59,3 +59,8 @@ pub use topic::{ByClosure, ByValue, IntoTopic};
 pub use use_connection::{UseConnection, use_connection};
 pub use use_log::{LogItem, LogRow, UseLog, use_log};
 pub use use_topic::{UseTopic, use_topic};
+
+/// The project's README, for its code blocks to be tested.
+#[cfg(all(doctest, feature = "ssr"))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -34,7 +34,7 @@ impl OriginTag {
     #[must_use]
     pub fn of(node: &NodeName, epoch: u64) -> Self {
         let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-        for byte in node.as_str().bytes().chain([b'/']).chain(epoch.to_be_bytes()) {
+        for byte in node.as_str().bytes().chain(*b"/").chain(epoch.to_be_bytes()) {
             hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
         }
         hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -219,7 +219,7 @@ impl FromStr for Cursor {
             return Err(CursorError::TooLong);
         }
         let mut cursor = Self::issued_at(big_endian(issued));
-        for entry in entries.chunks_exact(ENTRY_BYTES) {
+        for entry in entries.as_chunks::<ENTRY_BYTES>().0 {
             let (tag, stamp) = entry.split_at(6);
             let origin = OriginTag::from_low_bits(big_endian(tag));
             // The order is part of the layout; a tag given twice would make the cursor ambiguous.

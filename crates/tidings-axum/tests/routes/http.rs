@@ -77,7 +77,9 @@ async fn a_refused_write_names_its_fault_and_changes_nothing() {
     let form = ("content-type", "application/x-www-form-urlencoded");
     let long = format!("\"{}\"", "x".repeat(21));
     let huge = format!("\"{}\"", "x".repeat(1024 * 1024 + 2048));
-    let cases: [(&str, &[(&str, &str)], &str, u16, &str); 14] = [
+    /// Path, headers, body; status and code of the refusal.
+    type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str, u16, &'a str);
+    let cases: [Case<'_>; 14] = [
         (LOG, &[JSON], "{oops", 400, "not-json"),
         (LOG, &[JSON], "", 400, "not-json"),
         (LOG, &[JSON], "{\"a\":1}", 422, "wrong-shape"),

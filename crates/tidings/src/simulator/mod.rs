@@ -6,6 +6,8 @@
 //! `TIDINGS_SEED=7 cargo test -p tidings simulator::replay -- --nocapture` runs one seed and tells
 //! what happens.
 
+#![expect(clippy::print_stdout, reason = "a replay tells what happens")]
+
 mod model;
 mod network;
 mod node;
