@@ -1,6 +1,6 @@
 // How the browser tests run. What they are about: tests/*.spec.ts.
 //
-//   TIDINGS_BIN    the server to test; by default the release build of this workspace
+//   TIDINGS_BIN    the server to test; by default the last build of this workspace
 //   BASE_URL       test this running server instead; tests that stop theirs start one of their own all the same
 //   CHROMIUM_PATH  the browser; by default the system's
 

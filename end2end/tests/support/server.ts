@@ -2,6 +2,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -13,7 +14,11 @@ const LIVE_LINE = /^Tidings \S+ is live on (http:\/\/\S+)$/;
 export function binary(): string {
   // Seen from the folder where the tests are started, as any path in the environment is.
   const given = process.env['TIDINGS_BIN'];
-  return given ? resolve(given) : resolve(__dirname, '../../../target/release/tidings-server');
+  if (given) return resolve(given);
+  // The build that was made last: `cargo leptos end-to-end` has just made one, of either profile.
+  const builds = ['release', 'debug'].map((profile) => resolve(__dirname, `../../../target/${profile}/tidings-server`));
+  const made = (path: string): number => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  return builds.reduce((newest, build) => (made(build) > made(newest) ? build : newest));
 }
 
 export interface Exit {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tidings_wire::{OriginTag, TopicKind, event::GapCause};
+use tidings_wire::{Cursor, OriginTag, TopicKind, event::GapCause};
 
 use super::{Data, Envelope, Event, Frame, Peer, Send, serve};
 use crate::{
@@ -129,15 +129,15 @@ impl Shared {
             for topic in all(log) {
                 woken |= gap(log, now, &topic, origin, data.lost_elsewhere);
             }
-            let mut forgotten = log.forgotten.clone();
-            forgotten.set(origin, data.lost_elsewhere.max(forgotten.get(origin)));
-            log.forgotten = forgotten;
+            raise(&mut log.forgotten, origin, data.lost_elsewhere);
         }
         for entry in data.entries.into_iter().filter(|entry| entry.stamp > have) {
             let version = entry.version(origin);
-            // A full node keeps to its limit: what it cannot take is as good as gone, and told when its topic is used.
+            // A full node keeps to its limit: what it cannot take is gone with a topic of an unknown name, and told to
+            // whoever resumes on one.
             let Some(topic) = self.topic(log, now, &entry.topic) else {
                 tracing::warn!(topic = %entry.topic, "no room for a topic of another node");
+                raise(&mut log.forgotten, origin, entry.stamp);
                 continue;
             };
             let payload = entry.payload.map(|payload| Payload::trusted(&payload));
@@ -168,6 +168,11 @@ fn gap(log: &mut NodeLog, now: Now, topic: &Arc<Topic>, origin: OriginTag, stamp
     }
     lock(&topic.ring).note_gone(origin, stamp);
     log.gap(now, topic, GapCause::Lost)
+}
+
+/// A record of what is gone only rises.
+fn raise(gone: &mut Cursor, origin: OriginTag, stamp: u64) {
+    gone.set(origin, stamp.max(gone.get(origin)));
 }
 
 /// All topics, by name.

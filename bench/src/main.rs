@@ -1,0 +1,63 @@
+//! What the hub costs in one process, beside what one would write with tokio alone, in one run.
+//!
+//! `cargo run --release -p bench [fanout] [topics] [subscriptions] [latency]` prints a table for each part named, or
+//! all. Figures are CPU time of the whole process divided by what was delivered: on a machine that does other things
+//! too, that holds better than the clock on the wall. Each figure is the median of five rounds.
+
+#![expect(clippy::print_stdout, reason = "tables for people")]
+
+mod fanout;
+mod latency;
+mod rival;
+mod subscriptions;
+mod topics;
+
+use std::process::ExitCode;
+
+/// Bytes of every payload.
+const PAYLOAD_BYTES: usize = 128;
+
+/// Messages that are published without a pause.
+const BURST: usize = 64;
+
+/// Rounds of which the median is shown.
+const ROUNDS: usize = 5;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let parts: Vec<String> = std::env::args().skip(1).collect();
+    if parts.iter().any(|part| part == "--help" || part == "-h") {
+        println!("bench [fanout] [topics] [subscriptions] [latency]: all parts, or those named");
+        return ExitCode::SUCCESS;
+    }
+    const PARTS: [&str; 4] = ["fanout", "topics", "subscriptions", "latency"];
+    if let Some(unknown) = parts.iter().find(|part| !PARTS.contains(&part.as_str())) {
+        println!("no part {unknown:?}; there are {}", PARTS.join(", "));
+        return ExitCode::FAILURE;
+    }
+    let chosen = |part: &str| parts.is_empty() || parts.iter().any(|chosen| chosen == part);
+    if chosen("fanout") {
+        fanout::run().await;
+    }
+    if chosen("topics") {
+        topics::run().await;
+    }
+    if chosen("subscriptions") {
+        subscriptions::run().await;
+    }
+    if chosen("latency") {
+        latency::run().await;
+    }
+    ExitCode::SUCCESS
+}
+
+/// A payload of the size that all parts use.
+fn payload() -> tidings::Payload {
+    tidings::Payload::of(&"x".repeat(PAYLOAD_BYTES - 2)).expect("text has a JSON form")
+}
+
+/// The middle one.
+fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures[figures.len() / 2]
+}
