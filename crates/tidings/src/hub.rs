@@ -1,28 +1,20 @@
 //! The hub: publish, subscribe, and look at what is kept.
 
-use std::{
-    fmt,
-    sync::{
-        Arc, Mutex, MutexGuard, Weak,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
-    },
-};
+use std::sync::{Arc, atomic::Ordering};
 
 use serde::Serialize;
-use tidings_wire::{Cursor, Keep, NameError, NodeName, OriginTag, Remote, TopicKind, TopicName, TopicRef, Version};
+use tidings_wire::{NameError, NodeName, OriginTag, Remote, TopicKind, TopicName, TopicRef};
 
 use crate::{
     Limits, Payload, Principal, Reader, Start, Subscription,
-    clock::{Clock, SystemClock},
-    entry::Entry,
+    builder::HubBuilder,
     error::{PublishError, SubscribeError, WriteError},
     lock,
-    log::{NodeLog, Now, Place, Publication},
-    mailbox::Mailbox,
-    ring::Ring,
-    serve::{Fault, Served},
-    shard::{self, SHARDS_MAX, Shard},
-    topic::Topic,
+    log::Publication,
+    publish::{PublishOptions, Published},
+    serve::Fault,
+    shared::Shared,
+    snapshot::{Snapshot, TopicInfo},
 };
 
 /// A node's hub. Cheap to clone; all clones are one hub, and it lives as long as any of them or a reader.
@@ -31,108 +23,6 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Hub {
     pub(crate) shared: Arc<Shared>,
-}
-
-/// What hub, readers and shards share.
-pub(crate) struct Shared {
-    node: NodeName,
-    epoch: u64,
-    origin: OriginTag,
-    pub(crate) limits: Limits,
-    clock: Box<dyn Clock>,
-    /// The critical section of a publish. Locked for a few hundred instructions, never across an await; a topic's
-    /// ring, a topic's listeners and `served` may be locked under it, never the other way round.
-    log: Mutex<NodeLog>,
-    pub(crate) shards: Box<[Arc<Shard>]>,
-    /// Declared families, in the order of their declaration.
-    pub(crate) served: Mutex<Vec<Served>>,
-    /// Readers alive.
-    pub(crate) readers: AtomicUsize,
-    /// Gives the next reader its shard.
-    next_shard: AtomicUsize,
-    /// Gaps told to readers.
-    gaps: AtomicU64,
-    /// Readers whose cursors lie ahead of this node. Locked for a push or a take.
-    waiting: Mutex<Vec<Weak<Mailbox>>>,
-}
-
-impl fmt::Debug for Shared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hub").field("node", &self.node).field("epoch", &self.epoch).finish_non_exhaustive()
-    }
-}
-
-/// What was published.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Published {
-    /// When and by whom: a writer's own echo, and every newer value, is at least this.
-    pub version: Version,
-    /// Its number among all that this node publishes; 0 for a local one.
-    pub stamp: u64,
-    /// Its place in the node's log.
-    pub index: u64,
-}
-
-/// What may be said with a publish.
-#[derive(Debug, Clone, Default)]
-#[non_exhaustive]
-pub struct PublishOptions {
-    /// The sender's public id: readers with the same id skip the message.
-    pub from: Option<Box<str>>,
-    /// A publish id: it travels with the message, so that a writer knows its own echo.
-    pub id: Option<Box<str>>,
-    /// The highest version that the writer has seen: the new one lies above, unless it claims to be more than a minute
-    /// ahead of everything that this node knows.
-    pub seen: Option<Version>,
-}
-
-impl PublishOptions {
-    /// Sets [`from`](Self::from).
-    #[must_use]
-    pub fn from_sender(mut self, sender: &str) -> Self {
-        self.from = Some(sender.into());
-        self
-    }
-
-    /// Sets [`id`](Self::id).
-    #[must_use]
-    pub fn with_id(mut self, id: &str) -> Self {
-        self.id = Some(id.into());
-        self
-    }
-
-    /// Sets [`seen`](Self::seen).
-    #[must_use]
-    pub fn after(mut self, seen: Version) -> Self {
-        self.seen = Some(seen);
-        self
-    }
-}
-
-/// What a topic held at one place of the log.
-#[derive(Debug, Clone)]
-pub struct Snapshot {
-    /// The newest entries, oldest first. Of a State topic at most one, and none where it was cleared.
-    pub entries: Vec<Arc<Entry>>,
-    /// Where the log was: a reader that starts after it misses nothing and gets nothing twice.
-    pub cursor: Cursor,
-}
-
-/// A topic as [`Hub::topics`] lists it.
-#[derive(Debug, Clone, Serialize)]
-pub struct TopicInfo {
-    /// Its name.
-    pub topic: TopicName,
-    /// Its kind.
-    pub kind: TopicKind,
-    /// Who listens on this node.
-    pub readers: u32,
-    /// Messages applied here since the node began.
-    pub published: u64,
-    /// Messages that its ring holds.
-    pub held: usize,
-    /// Bytes of payload that its ring holds.
-    pub held_bytes: usize,
 }
 
 impl Hub {
@@ -151,8 +41,7 @@ impl Hub {
     /// # Errors
     /// When the name is not valid for a node.
     pub fn builder(node: &str) -> Result<HubBuilder, NameError> {
-        let node = NodeName::new(node)?;
-        Ok(HubBuilder { node, limits: Limits::default(), clock: Box::<SystemClock>::default() })
+        HubBuilder::new(node)
     }
 
     /// This node's name.
@@ -361,7 +250,7 @@ impl Hub {
     #[must_use]
     pub fn topics(&self) -> Vec<TopicInfo> {
         let topics: Vec<_> = self.shared.log().topics.values().cloned().collect();
-        let mut infos: Vec<_> = topics.iter().map(|topic| topic_info(topic)).collect();
+        let mut infos: Vec<_> = topics.iter().map(|topic| TopicInfo::of(topic)).collect();
         infos.sort_unstable_by(|a, b| a.topic.cmp(&b.topic));
         infos
     }
@@ -395,200 +284,5 @@ impl Hub {
     pub fn forget_idle(&self) -> usize {
         let now = self.shared.now();
         self.shared.log().forget_idle(now)
-    }
-}
-
-fn topic_info(topic: &Topic) -> TopicInfo {
-    let ring = lock(&topic.ring);
-    TopicInfo {
-        topic: topic.name.clone(),
-        kind: topic.kind,
-        readers: topic.readers(),
-        published: topic.published.load(Ordering::Relaxed),
-        held: ring.len(),
-        held_bytes: ring.bytes(),
-    }
-}
-
-impl Shared {
-    pub(crate) fn log(&self) -> MutexGuard<'_, NodeLog> {
-        lock(&self.log)
-    }
-
-    pub(crate) fn now(&self) -> Now {
-        Now { wall_ms: self.clock.wall_ms(), monotonic_ms: self.clock.monotonic_ms() }
-    }
-
-    pub(crate) fn place(&self) -> (Place, Now) {
-        let now = self.now();
-        (self.log().place(now), now)
-    }
-
-    pub(crate) fn count_gap(&self) {
-        self.gaps.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Whether what an origin published up to a stamp can still come to this node.
-    pub(crate) fn may_come(&self, origin: OriginTag, stamp: u64) -> bool {
-        let log = self.log();
-        let Some(cluster) = &log.cluster else { return false };
-        origin != log.me() && cluster.may_bring(origin, stamp)
-    }
-
-    /// Wakes this reader after the next event of the cluster.
-    pub(crate) fn wake_when_more_came(&self, mailbox: &Arc<Mailbox>) {
-        lock(&self.waiting).push(Arc::downgrade(mailbox));
-    }
-
-    /// Wakes the readers that wait for this node to catch up.
-    pub(crate) fn wake_waiting(&self) {
-        let waiting = std::mem::take(&mut *lock(&self.waiting));
-        waiting.iter().filter_map(Weak::upgrade).for_each(|mailbox| mailbox.wake());
-    }
-
-    /// Finds or makes a topic and listens to it, in one step, so that it is not forgotten in between.
-    pub(crate) fn listen(
-        &self,
-        name: &TopicName,
-        mailbox: &Arc<Mailbox>,
-        slot: u32,
-    ) -> Result<(Arc<Topic>, usize), SubscribeError> {
-        let (now, mut log) = (self.now(), self.log());
-        let topic =
-            self.topic(&mut log, now, name).ok_or(SubscribeError::TooManyTopics { max: self.limits.topics_max })?;
-        let key = topic.listen(mailbox, slot);
-        Ok((topic, key))
-    }
-
-    fn publish(
-        &self,
-        name: &TopicName,
-        publication: Publication,
-        allowed: impl FnOnce(TopicKind) -> Result<(), &'static str>,
-    ) -> Result<Published, PublishError> {
-        let (bytes, max) = (publication.payload.as_ref().map_or(0, Payload::len), self.limits.payload_bytes_max);
-        if bytes > max {
-            return Err(PublishError::TooLarge { bytes, max });
-        }
-        let now = self.now();
-        let (entry, woken) = {
-            let mut log = self.log();
-            // Asked before the topic is made: what is refused leaves nothing behind.
-            let kind = log.topics.get(name).map_or_else(|| self.declared(name).0, |topic| topic.kind);
-            allowed(kind).map_err(|fix| PublishError::Kind { topic: name.clone(), kind, fix })?;
-            let max = self.limits.topics_max;
-            let topic = self.topic(&mut log, now, name).ok_or(PublishError::TooManyTopics { max })?;
-            log.publish(now, &topic, publication)
-        };
-        if woken {
-            self.shards.iter().for_each(|shard| shard.wake.notify_one());
-        }
-        Ok(Published { version: entry.version, stamp: entry.stamp, index: entry.index })
-    }
-
-    /// What a topic is, or would be.
-    fn declared(&self, name: &TopicName) -> (TopicKind, Keep) {
-        let served = lock(&self.served).iter().rev().find(|served| served.pattern.matches(name)).cloned();
-        served.map_or((TopicKind::Signal, Keep::SIGNAL), |served| (served.kind, served.keep))
-    }
-
-    /// Finds or makes a topic; `None` when the node is full.
-    pub(crate) fn topic(&self, log: &mut NodeLog, now: Now, name: &TopicName) -> Option<Arc<Topic>> {
-        if let Some(topic) = log.topics.get(name) {
-            return Some(topic.clone());
-        }
-        if log.topics.len() >= self.limits.topics_max && log.forget_idle(now) == 0 {
-            return None;
-        }
-        let (kind, keep) = self.declared(name);
-        let ring = Ring::new(kind, keep, self.limits.ring_bytes_max, log.forgotten.clone());
-        let topic = Arc::new(Topic::new(name.clone(), ring, self.shards.len()));
-        log.topics.insert(name.clone(), topic.clone());
-        Some(topic)
-    }
-}
-
-/// Builds a [`Hub`].
-pub struct HubBuilder {
-    node: NodeName,
-    limits: Limits,
-    clock: Box<dyn Clock>,
-}
-
-impl fmt::Debug for HubBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HubBuilder").field("node", &self.node).field("limits", &self.limits).finish_non_exhaustive()
-    }
-}
-
-impl HubBuilder {
-    /// Changes limits: `.limits(|limits| limits.topics_max = 1_000_000)`.
-    #[must_use]
-    pub fn limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
-        change(&mut self.limits);
-        self
-    }
-
-    /// Another clock than the machine's, for tests.
-    #[must_use]
-    pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.clock = Box::new(clock);
-        self
-    }
-
-    /// Makes the hub and starts its shards.
-    ///
-    /// # Panics
-    /// Outside of a tokio runtime.
-    #[must_use]
-    pub fn build(self) -> Hub {
-        let shards = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(SHARDS_MAX));
-        // Milliseconds above, random bits below: larger than every epoch before it, also within one millisecond's
-        // restarts as far as chance allows.
-        let epoch = self.clock.wall_ms() << 16 | u64::from(random_16());
-        let hub = self.assemble(epoch, shards);
-        for shard in 0..shards {
-            tokio::spawn(shard::run(Arc::downgrade(&hub.shared), shard));
-        }
-        hub
-    }
-
-    /// A hub whose one shard runs only when it is told to, and with a given epoch: for the simulator.
-    #[cfg(test)]
-    pub(crate) fn build_still(self, epoch: u64) -> Hub {
-        self.assemble(epoch, 1)
-    }
-
-    fn assemble(self, epoch: u64, shards: usize) -> Hub {
-        let origin = OriginTag::of(&self.node, epoch);
-        let shared = Arc::new(Shared {
-            node: self.node,
-            epoch,
-            origin,
-            limits: self.limits,
-            clock: self.clock,
-            log: Mutex::new(NodeLog::new(origin, shards)),
-            shards: (0..shards).map(|_| Arc::default()).collect(),
-            served: Mutex::default(),
-            readers: AtomicUsize::new(0),
-            next_shard: AtomicUsize::new(0),
-            gaps: AtomicU64::new(0),
-            waiting: Mutex::default(),
-        });
-        Hub { shared }
-    }
-}
-
-fn random_16() -> u16 {
-    let mut bytes = [0; 2];
-    // Without the system's randomness the milliseconds alone have to do.
-    let _ = getrandom::fill(&mut bytes);
-    u16::from_be_bytes(bytes)
-}
-
-impl Drop for Shared {
-    fn drop(&mut self) {
-        // The shards wait for a publish that cannot come any more: let them see that the hub is gone.
-        self.shards.iter().for_each(|shard| shard.wake.notify_one());
     }
 }

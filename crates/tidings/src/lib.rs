@@ -34,6 +34,7 @@
 //! - Payloads are JSON text, at most 1 MiB by default. Larger things belong in a store.
 //! - A lone node keeps nothing over a restart: readers that come back are told [`Delivery::Rewound`].
 
+mod builder;
 mod clock;
 #[cfg_attr(not(test), allow(dead_code, reason = "an engine drives it; today the simulator does"))]
 mod cluster;
@@ -47,13 +48,16 @@ mod mailbox;
 mod payload;
 mod plant;
 mod principal;
+mod publish;
 mod reader;
 mod resume;
 mod ring;
 mod serve;
 mod shard;
+mod shared;
 #[cfg(test)]
 mod simulator;
+mod snapshot;
 mod subscription;
 mod topic;
 mod vector;
@@ -63,17 +67,20 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// Names, cursors, typed topics: what server and browser share.
 pub use tidings_wire as wire;
 
+pub use builder::HubBuilder;
 pub use clock::Clock;
 pub use entry::{Delivery, Entry};
 pub use error::{PayloadError, PublishError, SubscribeError, WriteError};
-pub use hub::{Hub, HubBuilder, PublishOptions, Published, Snapshot, TopicInfo};
+pub use hub::Hub;
 pub use limits::Limits;
 pub use mailbox::ReaderWaker;
 pub use payload::Payload;
 pub use principal::Principal;
+pub use publish::{PublishOptions, Published};
 pub use reader::{Reader, Start};
 pub use resume::CURSOR_AGE_S_MAX;
 pub use serve::{Family, Rule, Serve, anyone, nobody};
+pub use snapshot::{Snapshot, TopicInfo};
 pub use subscription::Subscription;
 
 /// Locks, also after a panic elsewhere: no critical section of this crate runs code that is not its own, so none is

@@ -13,13 +13,13 @@ use tidings_wire::{Cursor, TopicKind, TopicName, event::GapCause};
 use crate::{
     entry::{Delivery, Entry},
     error::SubscribeError,
-    hub::Shared,
     lock,
     log::{Now, Place},
     mailbox::{Mailbox, ReaderWaker},
     plant::{Plant, planted},
     resume::{Resume, WAIT_MS, resume},
     ring::Found,
+    shared::Shared,
     topic::Topic,
 };
 

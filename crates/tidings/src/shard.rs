@@ -15,7 +15,7 @@ use std::sync::{
 
 use tokio::sync::Notify;
 
-use crate::{hub::Shared, mailbox::Mailbox, topic::Topic};
+use crate::{mailbox::Mailbox, shared::Shared, topic::Topic};
 
 /// Most shards: their bits fit a word, and more than there are cores would only wait for each other.
 pub(crate) const SHARDS_MAX: usize = 16;

@@ -8,10 +8,10 @@ use super::{Data, Envelope, Event, Frame, Peer, Send, serve};
 use crate::{
     Payload,
     hlc::AHEAD_MS_MAX,
-    hub::Shared,
     lock,
     log::{Message, NodeLog, Now},
     plant::{Plant, planted},
+    shared::Shared,
     topic::Topic,
 };
 
