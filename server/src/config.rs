@@ -36,7 +36,7 @@ pub(crate) struct Config {
     #[arg(long, env = "TIDINGS_SECRET", hide_env_values = true)]
     pub(crate) secret: Option<String>,
 
-    /// Origins under which this app is served, as https://app.example, where a proxy changes the Host header.
+    /// Origins under which this app is served, as `https://app.example`, where a proxy changes the Host header.
     #[arg(long, env = "TIDINGS_ORIGINS", value_delimiter = ',')]
     pub(crate) origins: Vec<String>,
 
