@@ -16,7 +16,7 @@ pub struct Snapshot {
     pub cursor: Cursor,
 }
 
-/// A topic as [`Hub::topics`] lists it.
+/// A topic as [`Hub::topics`](crate::Hub::topics) lists it.
 #[derive(Debug, Clone, Serialize)]
 pub struct TopicInfo {
     /// Its name.
