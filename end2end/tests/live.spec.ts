@@ -4,7 +4,7 @@ import type { Page, Request } from '@playwright/test';
 
 import { thousands, unique } from './support/api';
 import { Gate, STREAM } from './support/gate';
-import { expect, test } from './support/test';
+import { expect, test, testWithOwnServer } from './support/test';
 
 test('the counter pressed in one browser shows in the other', async ({ home, another, api }) => {
   const [here, there] = [await home.openLive(), await (await another()).openLive()];
@@ -91,8 +91,8 @@ test('the vitals move, and the page asks for nothing', async ({ home }) => {
   expect(requests.map((request) => request.url())).toEqual([]);
 });
 
-test('the open streams are counted: a page that goes takes its stream with it', async ({ home, another, served }) => {
-  test.skip(served.isShared, 'others may have pages open');
+// On a server of its own: elsewhere others may have pages open.
+testWithOwnServer('the open streams are counted: a page that goes takes its stream with it', async ({ home, another }) => {
   await home.openLive();
   const second = await (await another()).openLive();
   await expect(home.vitals.figure('streams')).toHaveText('2');

@@ -50,13 +50,13 @@ impl Ring {
         Self { kind, keep, bytes_max, entries, bytes: 0, evicted, evicted_index: 0 }
     }
 
-    /// Appends an entry that comes after all others; says whether it is kept.
+    /// Appends an entry that comes after all others.
     ///
     /// A State value below the one that is held loses, and leaves no trace.
-    pub(crate) fn push(&mut self, entry: Arc<Entry>, now_ms: u64) -> bool {
+    pub(crate) fn push(&mut self, entry: Arc<Entry>, now_ms: u64) {
         if self.kind == TopicKind::State {
             if self.newest().is_some_and(|held| held.version >= entry.version) && !planted(Plant::OlderValueWins) {
-                return false;
+                return;
             }
             self.entries.clear();
             self.bytes = 0;
@@ -67,7 +67,6 @@ impl Ring {
         while self.entries.len() > self.keep.count as usize || (self.bytes > self.bytes_max && self.entries.len() > 1) {
             self.evict_oldest();
         }
-        true
     }
 
     /// Lets go of what is past its age.

@@ -135,7 +135,7 @@ impl Hub {
 
     /// The newest declaration whose family holds a topic.
     pub(crate) fn served(&self, topic: &TopicName) -> Option<Served> {
-        lock(&self.shared.served).iter().rev().find(|served| served.pattern.matches(topic)).cloned()
+        self.shared.served_as(topic)
     }
 
     /// Whether somebody outside may read a topic. An undeclared one nobody may.

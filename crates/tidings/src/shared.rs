@@ -148,10 +148,14 @@ impl Shared {
         Ok(Published { version: entry.version, stamp: entry.stamp, index: entry.index })
     }
 
+    /// The newest declaration whose family holds a topic.
+    pub(crate) fn served_as(&self, name: &TopicName) -> Option<Served> {
+        lock(&self.served).iter().rev().find(|served| served.pattern.matches(name)).cloned()
+    }
+
     /// What a topic is, or would be.
     fn declared(&self, name: &TopicName) -> (TopicKind, Keep) {
-        let served = lock(&self.served).iter().rev().find(|served| served.pattern.matches(name)).cloned();
-        served.map_or((TopicKind::Signal, Keep::SIGNAL), |served| (served.kind, served.keep))
+        self.served_as(name).map_or((TopicKind::Signal, Keep::SIGNAL), |served| (served.kind, served.keep))
     }
 
     /// Finds or makes a topic; `None` when the node is full.

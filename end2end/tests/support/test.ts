@@ -12,7 +12,7 @@ import { Watch } from './watch';
 
 interface WorkerFixtures {
   /** The server of this worker, and whether others use it too. */
-  served: { url: string; isShared: boolean };
+  served: { url: string };
 }
 
 interface Fixtures {
@@ -37,16 +37,16 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
   served: [
     async ({}, use) => {
       const given = process.env['BASE_URL'];
-      if (given) return use({ url: given.replace(/\/$/, ''), isShared: true });
+      if (given) return use({ url: given.replace(/\/$/, '') });
       const server = await Server.start();
-      await use({ url: server.url, isShared: false });
+      await use({ url: server.url });
       await server.stop();
     },
     { scope: 'worker' },
   ],
   ownOptions: [{}, { option: true }],
   own: async ({ ownOptions }, use) => {
-    test.skip(!existsSync(binary()), `there is no server to start at ${binary()}`);
+    if (!existsSync(binary())) throw new Error(`there is no server at ${binary()}: build one with \`cargo leptos build --release\``);
     const server = await Server.start(ownOptions);
     await use(server);
     await server.stop();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tidings_wire::{Cursor, OriginTag, TopicKind, event::GapCause};
+use tidings_wire::{Cursor, NodeName, OriginTag, TopicKind, event::GapCause};
 
 use super::{Data, Envelope, Event, Frame, Peer, Send, serve};
 use crate::{
@@ -59,18 +59,18 @@ impl Shared {
     fn received(&self, log: &mut NodeLog, now: Now, envelope: Envelope, outcome: &mut Outcome) {
         let Envelope { node, epoch, frame } = envelope;
         let origin = OriginTag::of(&node, epoch);
-        let Some(peer) = log.cluster.as_mut().and_then(|cluster| cluster.peers.get_mut(&node)) else { return };
+        let Some(peer) = log.peer(&node) else { return };
         if peer.origin.is_some_and(|known| known != origin) {
             // Another start of it, before the carrier has noticed that the last one ended.
             *peer = Peer::default();
             outcome.woken |= self.gap_all(log, now, GapCause::NodeDied);
         }
-        let Some(peer) = log.cluster.as_mut().and_then(|cluster| cluster.peers.get_mut(&node)) else { return };
+        let Some(peer) = log.peer(&node) else { return };
         peer.origin = Some(origin);
         match frame {
             Frame::Beat { applied } => {
                 let me = log.me();
-                let Some(peer) = log.cluster.as_mut().and_then(|cluster| cluster.peers.get_mut(&node)) else { return };
+                let Some(peer) = log.peer(&node) else { return };
                 peer.applied = applied.into_iter().map(|(tag, stamp)| (tag.into(), stamp)).collect();
                 let has = peer.applied.get(&me).copied().unwrap_or(0);
                 peer.sent.get_or_insert(has);
@@ -83,9 +83,7 @@ impl Shared {
             Frame::Need { origin, have } => {
                 let origin = OriginTag::from(origin);
                 if origin == log.me() {
-                    let Some(peer) = log.cluster.as_mut().and_then(|cluster| cluster.peers.get_mut(&node)) else {
-                        return;
-                    };
+                    let Some(peer) = log.peer(&node) else { return };
                     if !planted(Plant::NeedNotServed) {
                         peer.sent = Some(have);
                     }
@@ -198,6 +196,10 @@ fn is_sound(data: &Data, now: Now) -> bool {
 }
 
 impl NodeLog {
+    fn peer(&mut self, node: &NodeName) -> Option<&mut Peer> {
+        self.cluster.as_mut()?.peers.get_mut(node)
+    }
+
     fn beat(&self) -> Frame {
         Frame::Beat { applied: self.applied().iter().map(|(origin, stamp)| (origin.into(), stamp)).collect() }
     }
