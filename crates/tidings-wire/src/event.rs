@@ -121,6 +121,8 @@ pub enum GapCause {
     NodeDied,
     /// Messages of another node are gone: they were not kept until this node could get them.
     Lost,
+    /// A node did not say in time that it sends what is published on this topic: what it publishes may be missing.
+    NodeSilent,
     /// A cause that this build does not know.
     #[serde(other)]
     Other,
@@ -138,6 +140,7 @@ impl GapCause {
             Self::Rewound => "rewound",
             Self::NodeDied => "node-died",
             Self::Lost => "lost",
+            Self::NodeSilent => "node-silent",
             Self::Other => "other",
         }
     }

@@ -26,7 +26,7 @@ pub struct Entry {
     pub id: Option<Box<str>>,
     /// The payload; `None` when a State topic was cleared.
     pub payload: Option<Payload>,
-    /// Set on an entry that is no message: here, messages of other nodes are missing.
+    /// Set on an entry that is no message: here, messages of its origin up to its stamp are missing.
     pub(crate) gap: Option<event::GapCause>,
     /// The node's cursor right after this entry, as text.
     pub cursor: Box<str>,

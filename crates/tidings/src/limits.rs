@@ -17,6 +17,12 @@ pub struct Limits {
     /// Messages that a reader is handed at once: a long history is written in pieces, between which others get
     /// their turn.
     pub batch_messages_max: usize,
+    /// Seconds for which a cursor resumes; an older one is a gap and a snapshot. An hour: a lunch break with the lid
+    /// closed. Origins leave cursors three times as long after their death.
+    pub cursor_age_s_max: u64,
+    /// Seconds for which a deletion of a State topic is remembered by itself. A day: who was away for longer compares
+    /// lists.
+    pub tombstone_age_s: u64,
 }
 
 impl Default for Limits {
@@ -28,6 +34,8 @@ impl Default for Limits {
             reader_topics_max: tidings_wire::live::PAGE_TOPICS_MAX,
             ring_bytes_max: 8 * 1024 * 1024,
             batch_messages_max: 256,
+            cursor_age_s_max: crate::CURSOR_AGE_S_MAX,
+            tombstone_age_s: 24 * 60 * 60,
         }
     }
 }

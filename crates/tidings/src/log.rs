@@ -9,9 +9,18 @@ use std::{
     sync::{Arc, OnceLock, atomic::Ordering},
 };
 
-use tidings_wire::{Cursor, OriginTag, TopicName, Version, event::GapCause};
+use tidings_wire::{Cursor, OriginTag, TopicKind, TopicName, Version, event::GapCause};
 
-use crate::{Payload, cluster::Cluster, entry::Entry, hlc::Hlc, lock, topic::Topic, vector::Vector};
+use crate::{
+    Payload,
+    cluster::{Absent, Cluster},
+    entry::Entry,
+    hlc::Hlc,
+    lock,
+    plant::{Plant, planted},
+    topic::Topic,
+    vector::Vector,
+};
 
 /// The moment of a call.
 #[derive(Debug, Clone, Copy)]
@@ -62,6 +71,10 @@ pub(crate) struct NodeLog {
     pub(crate) topics: HashMap<TopicName, Arc<Topic>>,
     /// What is gone with the topics that were forgotten: origin → highest stamp.
     pub(crate) forgotten: Cursor,
+    /// What is gone of Signal topics of any name, for it came from another node than its origin.
+    pub(crate) signals_gone: Cursor,
+    /// Deletions that are no more remembered.
+    pub(crate) deleted: Cursor,
     /// The other nodes; `None` for a node alone.
     pub(crate) cluster: Option<Cluster>,
     /// For each shard the topics with entries that it has not marked yet, each once.
@@ -74,6 +87,8 @@ pub(crate) struct Place {
     pub(crate) index: u64,
     pub(crate) cursor: Cursor,
     pub(crate) text: Box<str>,
+    /// What cursors do not list any more.
+    pub(crate) absent: Arc<Absent>,
 }
 
 impl NodeLog {
@@ -86,6 +101,8 @@ impl NodeLog {
             vector: Vector::new(me),
             topics: HashMap::new(),
             forgotten: Cursor::default(),
+            signals_gone: Cursor::default(),
+            deleted: Cursor::default(),
             cluster: None,
             inboxes: vec![Vec::new(); shards],
         }
@@ -115,30 +132,101 @@ impl NodeLog {
         (entry, woken)
     }
 
+    /// Publishes a value of another origin as this node's own, with the clock that it has.
+    pub(crate) fn publish_again(&mut self, now: Now, topic: &Arc<Topic>, value: &Entry) -> bool {
+        self.clock.merge(value.version.clock(), now.wall_ms);
+        self.stamp += 1;
+        self.vector.set(self.me, self.stamp);
+        let (version, stamp) = (Version::from_clock(value.version.clock(), self.me), self.stamp);
+        let (from, id, payload) = (value.from.clone(), value.id.clone(), value.payload.clone());
+        let (entry, woken) = self.hold(now, topic, Message { version, stamp, from, id, payload, gap: None });
+        if let Some(cluster) = &mut self.cluster {
+            cluster.published(&entry);
+        }
+        woken
+    }
+
+    /// Whether an entry is what its State topic holds.
+    pub(crate) fn is_held(&self, topic: &Topic, entry: &Arc<Entry>) -> bool {
+        lock(&topic.ring).newest().is_some_and(|newest| Arc::ptr_eq(newest, entry))
+    }
+
     /// Applies a message of another node, whose stamps up to this one have all been applied or decided.
     pub(crate) fn apply(&mut self, now: Now, topic: &Arc<Topic>, message: Message) -> bool {
         self.clock.merge(message.version.clock(), now.wall_ms);
-        self.vector.set(message.version.origin(), message.stamp);
-        let entry = self.enter(now, topic, message);
-        self.append(now, topic, &entry)
+        self.decide(message.version.origin(), message.stamp);
+        self.enter_and_append(now, topic, message)
     }
 
     /// All stamps of an origin up to this one are applied or decided.
     pub(crate) fn decide(&mut self, origin: OriginTag, stamp: u64) {
-        self.vector.set(origin, stamp);
+        let is_retired = self.cluster.as_mut().is_some_and(|cluster| cluster.origins.raise_retired(origin, stamp));
+        if !is_retired {
+            self.vector.set(origin, stamp);
+        }
     }
 
-    /// Tells a topic's readers that messages are missing here.
-    pub(crate) fn gap(&mut self, now: Now, topic: &Arc<Topic>, cause: GapCause) -> bool {
-        let version = Version::from_clock(0, self.me);
-        let marker = Message { version, stamp: 0, from: None, id: None, payload: None, gap: Some(cause) };
-        let entry = self.enter(now, topic, marker);
-        self.append(now, topic, &entry)
+    /// Gives a message its place.
+    pub(crate) fn enter_and_append(&mut self, now: Now, topic: &Arc<Topic>, message: Message) -> bool {
+        self.hold(now, topic, message).1
     }
 
-    /// What has been applied of every origin.
+    /// The same, and gives the entry back.
+    pub(crate) fn hold(&mut self, now: Now, topic: &Arc<Topic>, message: Message) -> (Arc<Entry>, bool) {
+        let entry = self.enter(now, topic, message);
+        let woken = self.append(now, topic, &entry);
+        (entry, woken)
+    }
+
+    /// Tells a topic's readers that messages are missing here: of an origin up to a stamp, where that is known. Who
+    /// resumes from a cursor that covers them is not told again.
+    pub(crate) fn gap(&mut self, now: Now, topic: &Arc<Topic>, cause: GapCause, of: Option<(OriginTag, u64)>) -> bool {
+        let (origin, stamp) = of.unwrap_or((self.me, 0));
+        let version = Version::from_clock(0, origin);
+        let marker = Message { version, stamp, from: None, id: None, payload: None, gap: Some(cause) };
+        self.enter_and_append(now, topic, marker)
+    }
+
+    /// What has been applied of every origin that cursors list.
     pub(crate) fn applied(&self) -> &Cursor {
         self.vector.cursor()
+    }
+
+    /// What has been applied of an origin, retired ones included.
+    pub(crate) fn has(&self, origin: OriginTag) -> u64 {
+        let retired = || self.cluster.as_ref()?.origins.absent().retired.get(&origin).copied();
+        retired().unwrap_or_else(|| self.vector.cursor().get(origin))
+    }
+
+    /// Whether cursors do not list an origin any more.
+    pub(crate) fn is_retired(&self, origin: OriginTag) -> bool {
+        self.cluster.as_ref().is_some_and(|cluster| cluster.origins.absent().retired.contains_key(&origin))
+    }
+
+    /// What has been applied of every origin, retired ones included.
+    pub(crate) fn all_applied(&self) -> impl Iterator<Item = (OriginTag, u64)> + '_ {
+        let retired = self.cluster.iter().flat_map(|cluster| &cluster.origins.absent().retired);
+        self.vector.cursor().iter().chain(retired.map(|(origin, stamp)| (*origin, *stamp)))
+    }
+
+    /// Cursors of a peer do not list this origin, or did not until lately.
+    pub(crate) fn unlisted_elsewhere(&mut self, origin: OriginTag, until_s: u64) {
+        let is_listed = self.vector.cursor().lists(origin);
+        if let Some(cluster) = &mut self.cluster {
+            cluster.origins.unlisted_elsewhere(origin, is_listed, until_s);
+        }
+    }
+
+    /// Takes origins that are long dead out of the vector.
+    pub(crate) fn retire(&mut self, now: Now, cursor_age_s: u64) {
+        let me = self.me;
+        let Some(cluster) = &mut self.cluster else { return };
+        let peers = &cluster.peers;
+        let is_alive = |origin| origin == me || peers.values().any(|peer| peer.origin == Some(origin));
+        for origin in cluster.origins.retire(now, cursor_age_s, self.vector.cursor(), is_alive) {
+            self.vector.forget(origin);
+            cluster.needs.forget(origin);
+        }
     }
 
     /// Stamp of the last message that this node published.
@@ -198,18 +286,22 @@ impl NodeLog {
     /// Where the log is now.
     pub(crate) fn place(&mut self, now: Now) -> Place {
         let text = self.vector.text(now.wall_s()).into();
-        Place { index: self.index, cursor: self.vector.cursor().clone(), text }
+        let absent = self.cluster.as_ref().map_or_else(Arc::default, |cluster| cluster.origins.absent().clone());
+        Place { index: self.index, cursor: self.vector.cursor().clone(), text, absent }
     }
 
     /// Forgets topics that nobody would miss. Returns how many.
     pub(crate) fn forget_idle(&mut self, now: Now) -> usize {
         let before = self.topics.len();
-        let forgotten = &mut self.forgotten;
+        let (forgotten, deleted) = (&mut self.forgotten, &mut self.deleted);
         self.topics.retain(|_, topic| {
             let keep = Arc::strong_count(topic) > 1 || !topic.is_idle(now.monotonic_ms);
             if !keep {
                 // A topic of that name that begins again must not look as if nothing had ever been on it.
-                forgotten.merge(lock(&topic.ring).evicted());
+                let record = if topic.kind == TopicKind::State { &mut *deleted } else { &mut *forgotten };
+                if !planted(Plant::ForgottenBeginsAnew) {
+                    record.merge(lock(&topic.ring).evicted());
+                }
             }
             keep
         });

@@ -11,6 +11,7 @@ use slab::Slab;
 use tidings_wire::{Cursor, TopicKind, TopicName, event::GapCause};
 
 use crate::{
+    cluster::Seen,
     entry::{Delivery, Entry},
     error::SubscribeError,
     lock,
@@ -19,7 +20,7 @@ use crate::{
     plant::{Plant, planted},
     resume::{Resume, WAIT_MS, resume},
     ring::Found,
-    shared::Shared,
+    shared::{Shared, Standing},
     topic::Topic,
 };
 
@@ -62,8 +63,9 @@ pub struct Reader {
     pending: Vec<u32>,
     /// What joins have to say before anything is read.
     prepared: VecDeque<Prepared>,
-    /// Joins whose cursors lie ahead of the node.
-    waiting: Vec<Waiting>,
+    /// Joins whose cursors lie ahead of the node, or whose Signals no peer has answered for yet; and those that came
+    /// after them, for the cursor of a later one covers what an earlier one has not handed out.
+    waiting: VecDeque<Waiting>,
     /// Joins whose place has not been reached, oldest first.
     joining: VecDeque<Joining>,
     /// The newest join's place: up to there every slot may be read, for every slot is pending then.
@@ -94,7 +96,7 @@ struct Slot {
 /// Where a resumed topic begins, and up to where that matters.
 #[derive(Debug)]
 struct Floor {
-    cursor: Cursor,
+    seen: Seen,
     /// Index of the join: no cursor that resumes covers anything above it.
     place: u64,
 }
@@ -103,8 +105,9 @@ impl Floor {
     fn is_new(&self, entry: &Entry) -> bool {
         // What has no stamp is in no cursor: of that, only what came after the join is new.
         match entry.is_stamped() {
-            true => planted(Plant::FloorIgnored) || !self.cursor.covers(entry.version.origin(), entry.stamp),
-            false => entry.index > self.place,
+            true => planted(Plant::FloorIgnored) || !self.seen.covers(entry.version.origin(), entry.stamp),
+            // A deletion that a sync found may be news to the cursor; a gap's marker is told by the ring's record.
+            false => entry.index > self.place || (entry.payload.is_none() && entry.gap.is_none()),
         }
     }
 }
@@ -112,7 +115,7 @@ impl Floor {
 impl Slot {
     /// Index of the next entry to read, if it lies at or below `upto`.
     fn next(&mut self, upto: u64, shared: &Shared, out: &mut Vec<Delivery>) -> Option<u64> {
-        let floor = self.floor.as_ref().map(|floor| &floor.cursor);
+        let floor = self.floor.as_ref().map(|floor| &floor.seen);
         let found = lock(&self.topic.ring).find(self.position, floor);
         self.note(found, shared, out);
         found.next.filter(|next| *next <= upto)
@@ -161,7 +164,7 @@ impl Reader {
             by_name: HashMap::new(),
             pending: Vec::new(),
             prepared: VecDeque::new(),
-            waiting: Vec::new(),
+            waiting: VecDeque::new(),
             joining: VecDeque::new(),
             joined_at: 0,
             me: None,
@@ -205,33 +208,52 @@ impl Reader {
             }
         }
         let deadline_ms = self.shared.now().monotonic_ms + WAIT_MS;
-        self.begin_or_wait(Waiting { call, topics: joined, deadline_ms });
+        self.waiting.push_back(Waiting { call, topics: joined, deadline_ms });
+        self.begin_waiting();
         refused
     }
 
-    /// Begins with the topics of a join, unless the node still has to get what their cursors cover.
-    fn begin_or_wait(&mut self, waiting: Waiting) {
-        // Taken only after listening: what is published from here on marks the slots.
+    /// Begins with the joins that wait, in their order, up to one that still has to.
+    fn begin_waiting(&mut self) {
+        while let Some(waiting) = self.waiting.pop_front() {
+            if let Some(waiting) = self.begin_or_wait(waiting) {
+                self.waiting.push_front(waiting);
+                self.hold_back();
+                self.shared.wake_when_more_came(&self.mailbox);
+                return;
+            }
+        }
+    }
+
+    /// Nothing is handed out of topics whose join waits.
+    fn hold_back(&mut self) {
+        for (slot, _) in self.waiting.iter().flat_map(|waiting| &waiting.topics) {
+            self.slots[*slot as usize].position = u64::MAX;
+        }
+    }
+
+    /// Begins with the topics of a join; gives it back where the node still has to get what their cursors cover, or
+    /// where peers have not answered for a Signal.
+    fn begin_or_wait(&mut self, waiting: Waiting) -> Option<Waiting> {
+        let standing = self.shared.standing(waiting.topics.iter().map(|(slot, _)| &*self.slots[*slot as usize].topic));
+        // Taken only after listening: what is published from here on marks the slots. And after it was seen what stands:
+        // the place covers what came before the answers.
         let (place, now) = self.shared.place();
         let overdue = waiting.deadline_ms <= now.monotonic_ms;
         let resumed = |start: &Start| match start {
             Start::After(text) => {
-                resume(text, &place, now.wall_s(), |origin, stamp| self.shared.may_come(origin, stamp))
+                let age_s_max = self.shared.limits.cursor_age_s_max;
+                resume(text, &place, age_s_max, now.wall_s(), |origin, stamp| self.shared.may_come(origin, stamp))
             }
             Start::Now | Start::Retained { .. } => Resume::Here(Cursor::default()),
         };
         let begins: Vec<_> = waiting.topics.iter().map(|(_, start)| resumed(start)).collect();
-        if !overdue && begins.contains(&Resume::Ahead) {
-            for (slot, _) in &waiting.topics {
-                // Nothing is handed out of it meanwhile.
-                self.slots[*slot as usize].position = u64::MAX;
-            }
-            self.waiting.push(waiting);
-            self.shared.wake_when_more_came(&self.mailbox);
-            return;
+        let awaits = standing.iter().flatten().any(|standing| !standing.stands);
+        if !overdue && (awaits || begins.contains(&Resume::Ahead)) {
+            return Some(waiting);
         }
         let mut rewound = self.prepared.iter().any(|prepared| matches!(prepared, Prepared::Rewound));
-        for ((slot, start), begin) in waiting.topics.into_iter().zip(begins) {
+        for (((slot, start), begin), standing) in waiting.topics.into_iter().zip(begins).zip(standing) {
             let begin = match begin {
                 Resume::Here(cursor) => Ok(cursor),
                 Resume::Ahead => Err(GapCause::Rewound),
@@ -241,13 +263,14 @@ impl Reader {
             if begin == Err(GapCause::Rewound) && !std::mem::replace(&mut rewound, true) {
                 self.prepared.push_back(Prepared::Rewound);
             }
-            self.begin(slot, &start, begin, &place, now);
+            self.begin(slot, &start, begin, &place, now, standing);
         }
         self.pending.clear();
         self.pending.extend(self.slots.iter().map(|(slot, _)| slot as u32));
         self.joined_at = place.index;
         self.joining.push_back(Joining { call: waiting.call, index: place.index, cursor: place.text });
         self.mailbox.wake();
+        None
     }
 
     /// Lets a topic go; says whether it was held.
@@ -275,9 +298,7 @@ impl Reader {
     pub fn poll_read(&mut self, context: &mut Context<'_>, out: &mut Vec<Delivery>) -> Poll<()> {
         let most = self.shared.limits.batch_messages_max;
         let before = out.len();
-        for waiting in std::mem::take(&mut self.waiting) {
-            self.begin_or_wait(waiting);
-        }
+        self.begin_waiting();
         for prepared in self.prepared.drain(..self.prepared.len().min(most)) {
             out.push(match prepared {
                 Prepared::Rewound => Delivery::Rewound,
@@ -349,7 +370,7 @@ impl Reader {
             // A run of one topic, up to where another one goes on.
             let bound = heads.peek().map_or(upto, |Reverse((next, _))| next - 1);
             let slot = &mut slots[at as usize];
-            let floor = slot.floor.as_ref().map(|floor| &floor.cursor);
+            let floor = slot.floor.as_ref().map(|floor| &floor.seen);
             // What was there a moment ago may be gone now: the same lock tells what is read and what is lost.
             let found = lock(&slot.topic.ring).read(slot.position, bound, left, floor, entries);
             slot.note(found, &self.shared, out);
@@ -398,7 +419,15 @@ impl Reader {
     }
 
     /// Puts a slot where it begins, and prepares what has to be said first.
-    fn begin(&mut self, at: u32, start: &Start, resumed: Result<Cursor, GapCause>, place: &Place, now: Now) {
+    fn begin(
+        &mut self,
+        at: u32,
+        start: &Start,
+        resumed: Result<Cursor, GapCause>,
+        place: &Place,
+        now: Now,
+        standing: Option<Standing>,
+    ) {
         self.forget_prepared(at);
         let slot = &mut self.slots[at as usize];
         let mut ring = lock(&slot.topic.ring);
@@ -407,6 +436,9 @@ impl Reader {
             self.prepared.push_back(Prepared::Gap(at, cause));
             self.shared.count_gap();
         };
+        if standing.as_ref().is_some_and(|standing| !standing.stands) {
+            gap(GapCause::NodeSilent);
+        }
         slot.floor = None;
         // What goes of the past before it is read was not promised, unless a cursor asks for it.
         slot.settled = place.index;
@@ -414,10 +446,15 @@ impl Reader {
             (Start::Now, _) => place.index,
             (Start::After(_), Ok(cursor)) => {
                 // A State topic lets go of nothing: that a value was replaced is not a gap.
-                if ring.has_let_go_above(&cursor) {
+                let seen = Seen { cursor, absent: place.absent.clone() };
+                let unsent = standing.as_ref().is_some_and(|standing| !seen.dominates(&standing.floors));
+                if unsent || ring.has_let_go_above(&seen) {
                     gap(GapCause::Evicted);
+                    if slot.topic.kind == TopicKind::State {
+                        self.prepared.push_back(Prepared::Snapshot(at));
+                    }
                 }
-                slot.floor = Some(Floor { cursor, place: place.index });
+                slot.floor = Some(Floor { seen, place: place.index });
                 slot.settled = ring.gone();
                 slot.settled
             }

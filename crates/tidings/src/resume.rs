@@ -7,7 +7,7 @@ use crate::{
     plant::{Plant, planted},
 };
 
-/// Seconds for which a cursor resumes. What is kept of cleared topics lasts longer.
+/// Seconds for which a cursor resumes, by default. What is kept of cleared topics lasts longer.
 pub const CURSOR_AGE_S_MAX: u64 = 60 * 60;
 
 /// Milliseconds for which a reader waits that its node has what its cursor covers: longer than a repair takes, and
@@ -27,12 +27,23 @@ pub(crate) enum Resume {
 
 /// Reads a cursor as a client sent it, against a log that stands at `place`. Of each origin of which it covers more
 /// than the log has, `may_come` tells whether that much can still come.
-pub(crate) fn resume(text: &str, place: &Place, now_s: u64, may_come: impl Fn(OriginTag, u64) -> bool) -> Resume {
+pub(crate) fn resume(
+    text: &str,
+    place: &Place,
+    age_s_max: u64,
+    now_s: u64,
+    may_come: impl Fn(OriginTag, u64) -> bool,
+) -> Resume {
     let Ok(cursor) = text.parse::<Cursor>() else { return Resume::Gap(GapCause::CursorMalformed) };
-    if cursor.issued_s() + CURSOR_AGE_S_MAX < now_s {
+    if cursor.issued_s() + age_s_max < now_s {
         return Resume::Gap(GapCause::CursorTooOld);
     }
-    let has = |origin, stamp| place.cursor.lists(origin) && place.cursor.covers(origin, stamp);
+    if place.absent.is_unknown(&cursor, now_s) {
+        return Resume::Gap(GapCause::Rewound);
+    }
+    let has = |origin, stamp| {
+        (place.cursor.lists(origin) && place.cursor.covers(origin, stamp)) || place.absent.has(origin, stamp)
+    };
     let mut ahead = cursor.iter().filter(|(origin, stamp)| !has(*origin, *stamp)).peekable();
     if ahead.peek().is_none() || planted(Plant::ResumeBeforeCaughtUp) {
         drop(ahead);

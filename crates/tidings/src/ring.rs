@@ -5,12 +5,10 @@ use std::{collections::VecDeque, sync::Arc};
 use tidings_wire::{Cursor, Keep, OriginTag, TopicKind};
 
 use crate::{
+    cluster::Seen,
     entry::Entry,
     plant::{Plant, planted},
 };
-
-/// How long a cleared State topic remembers that it was: longer than any node is away and still resumes.
-const TOMBSTONE_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// The messages that a topic keeps, oldest first.
 ///
@@ -21,9 +19,11 @@ pub(crate) struct Ring {
     kind: TopicKind,
     keep: Keep,
     bytes_max: usize,
+    /// For how long a cleared State topic remembers that it was.
+    tombstone_ms: u64,
     entries: VecDeque<Arc<Entry>>,
     bytes: usize,
-    /// Origin → highest stamp let go: a cursor below it cannot resume without a gap.
+    /// Origin → highest stamp let go: a cursor below it cannot resume without a gap. Of a State topic: superseded.
     evicted: Cursor,
     /// Highest index let go: a reader that stands below it was too slow.
     evicted_index: u64,
@@ -44,10 +44,10 @@ pub(crate) struct Found {
 
 impl Ring {
     /// An empty ring; what is gone with topics that the node has forgotten may have been of this one.
-    pub(crate) fn new(kind: TopicKind, keep: Keep, bytes_max: usize, forgotten: Cursor) -> Self {
+    pub(crate) fn new(kind: TopicKind, keep: Keep, bytes_max: usize, tombstone_ms: u64, forgotten: Cursor) -> Self {
         let entries = VecDeque::new();
         let evicted = if kind == TopicKind::State { Cursor::default() } else { forgotten };
-        Self { kind, keep, bytes_max, entries, bytes: 0, evicted, evicted_index: 0 }
+        Self { kind, keep, bytes_max, tombstone_ms, entries, bytes: 0, evicted, evicted_index: 0 }
     }
 
     /// Appends an entry that comes after all others.
@@ -56,9 +56,12 @@ impl Ring {
     pub(crate) fn push(&mut self, entry: Arc<Entry>, now_ms: u64) {
         if self.kind == TopicKind::State {
             if self.newest().is_some_and(|held| held.version >= entry.version) && !planted(Plant::OlderValueWins) {
+                self.note_superseded(&entry);
                 return;
             }
-            self.entries.clear();
+            if let Some(superseded) = self.entries.pop_back() {
+                self.note_superseded(&superseded);
+            }
             self.bytes = 0;
         }
         self.bytes += entry.bytes();
@@ -69,12 +72,24 @@ impl Ring {
         }
     }
 
+    /// A value that another one replaced: see `cluster/stand_in.rs`.
+    fn note_superseded(&mut self, entry: &Entry) {
+        let origin = entry.version.origin();
+        if entry.is_stamped() && self.evicted.get(origin) < entry.stamp {
+            self.evicted.set(origin, entry.stamp);
+        }
+    }
+
     /// Lets go of what is past its age.
     pub(crate) fn expire(&mut self, now_ms: u64) {
         if self.kind == TopicKind::State {
-            let is_old = |entry: &Arc<Entry>| entry.payload.is_none() && entry.applied_ms + TOMBSTONE_MS <= now_ms;
-            if self.newest().is_some_and(is_old) {
-                self.entries.clear();
+            let tombstone_ms = self.tombstone_ms;
+            let is_old = |entry: &Arc<Entry>| entry.payload.is_none() && entry.applied_ms + tombstone_ms <= now_ms;
+            if self.newest().is_some_and(is_old)
+                && let Some(deletion) = self.entries.pop_back()
+            {
+                // For who was away for longer; see `cluster/sync.rs`.
+                self.note_superseded(&deletion);
             }
             return;
         }
@@ -104,11 +119,11 @@ impl Ring {
     }
 
     /// What a reader finds that goes on after a place, or resumes from a cursor.
-    pub(crate) fn find(&self, after: u64, floor: Option<&Cursor>) -> Found {
+    pub(crate) fn find(&self, after: u64, seen: Option<&Seen>) -> Found {
         let next = self.entries.partition_point(|entry| entry.index <= after);
         Found {
             gone: self.evicted_index,
-            lost: floor.is_none_or(|floor| self.has_let_go_above(floor)),
+            lost: seen.is_none_or(|seen| self.has_let_go_above(seen)),
             next: self.entries.get(next).map(|entry| entry.index),
             newest: self.newest().map_or(0, |entry| entry.index),
         }
@@ -121,19 +136,21 @@ impl Ring {
         after: u64,
         upto: u64,
         most: usize,
-        floor: Option<&Cursor>,
+        seen: Option<&Seen>,
         out: &mut Vec<Arc<Entry>>,
     ) -> Found {
         let from = self.entries.partition_point(|entry| entry.index <= after);
         let upto = self.entries.partition_point(|entry| entry.index <= upto);
         let to = upto.max(from).min(from.saturating_add(most));
         out.extend(self.entries.range(from..to).cloned());
-        Found { next: self.entries.get(to).map(|entry| entry.index), ..self.find(after, floor) }
+        Found { next: self.entries.get(to).map(|entry| entry.index), ..self.find(after, seen) }
     }
 
-    /// Whether something above a cursor is gone.
-    pub(crate) fn has_let_go_above(&self, cursor: &Cursor) -> bool {
-        self.evicted.iter().any(|(origin, stamp)| !cursor.covers(origin, stamp))
+    /// Whether something is gone that a reader has not seen.
+    ///
+    /// A State topic lets go of nothing as long as it remembers its newest value or deletion.
+    pub(crate) fn has_let_go_above(&self, seen: &Seen) -> bool {
+        (self.kind != TopicKind::State || self.entries.is_empty()) && !seen.dominates(&self.evicted)
     }
 
     /// Highest index that was let go: who begins right after it reads all that is kept.
@@ -151,7 +168,8 @@ impl Ring {
 
     /// The stamped entries of an origin above a stamp, in their order.
     pub(crate) fn of_origin(&self, origin: OriginTag, above: u64) -> impl Iterator<Item = &Arc<Entry>> {
-        self.entries.iter().filter(move |entry| entry.version.origin() == origin && entry.stamp > above)
+        let of_origin = move |entry: &&Arc<Entry>| entry.version.origin() == origin && entry.stamp > above;
+        self.entries.iter().filter(of_origin).filter(|entry| entry.gap.is_none())
     }
 
     /// Highest stamp of an origin that was let go, or is known to be lost.

@@ -8,21 +8,33 @@ use std::{
     },
 };
 
-use tidings_wire::{Keep, NodeName, OriginTag, TopicKind, TopicName};
+use tidings_wire::{Cursor, Keep, NodeName, OriginTag, TopicKind, TopicName};
+use tokio::sync::Notify;
 
 use crate::{
     Limits, Payload,
     clock::Clock,
+    cluster::Bucket,
     error::{PublishError, SubscribeError},
     lock,
     log::{NodeLog, Now, Place, Publication},
     mailbox::Mailbox,
+    plant::{Plant, planted},
     publish::Published,
     ring::Ring,
     serve::Served,
     shard::Shard,
     topic::Topic,
 };
+
+/// What a join finds of a Signal topic's interest.
+#[derive(Debug)]
+pub(crate) struct Standing {
+    /// Every peer sends everything of it, and what came before that is applied here.
+    pub(crate) stands: bool,
+    /// Up to here, messages may not have been sent.
+    pub(crate) floors: Cursor,
+}
 
 /// What hub, readers and shards share.
 pub(crate) struct Shared {
@@ -43,8 +55,13 @@ pub(crate) struct Shared {
     pub(crate) next_shard: AtomicUsize,
     /// Gaps told to readers.
     pub(crate) gaps: AtomicU64,
-    /// Readers whose cursors lie ahead of this node. Locked for a push or a take.
+    /// Readers whose cursors lie ahead of this node, or whose interest has not been answered. Locked for a push or a
+    /// take.
     waiting: Mutex<Vec<Weak<Mailbox>>>,
+    /// There is something to be sent to peers.
+    pub(crate) outgoing: Notify,
+    /// Peers came or went, or told that they have applied more.
+    pub(crate) news: Notify,
 }
 
 impl fmt::Debug for Shared {
@@ -70,6 +87,8 @@ impl Shared {
             next_shard: AtomicUsize::new(0),
             gaps: AtomicU64::new(0),
             waiting: Mutex::default(),
+            outgoing: Notify::new(),
+            news: Notify::new(),
         }
     }
 
@@ -119,7 +138,31 @@ impl Shared {
         let topic =
             self.topic(&mut log, now, name).ok_or(SubscribeError::TooManyTopics { max: self.limits.topics_max })?;
         let key = topic.listen(mailbox, slot);
+        if topic.kind == TopicKind::Signal
+            && let Some(cluster) = &mut log.cluster
+            && cluster.needs.topic(&topic)
+        {
+            cluster.beat_all();
+            self.outgoing.notify_one();
+        }
         Ok((topic, key))
+    }
+
+    /// What a join on these topics finds of interest: for each Signal topic what other nodes may not have sent here, or
+    /// that some of them have not answered yet. `None` for topics that go to all nodes.
+    pub(crate) fn standing<'a>(&self, topics: impl Iterator<Item = &'a Topic>) -> Vec<Option<Standing>> {
+        let log = self.log();
+        let Some(cluster) = &log.cluster else { return topics.map(|_| None).collect() };
+        let standing = |topic: &Topic| {
+            let bucket = Bucket::of(&topic.name);
+            let floors =
+                || if planted(Plant::InterestFloorIgnored) { Cursor::default() } else { cluster.needs.floors(bucket) };
+            (topic.kind == TopicKind::Signal).then(|| Standing {
+                stands: planted(Plant::InterestNotAwaited) || cluster.stands(bucket, |origin| log.has(origin)),
+                floors: floors(),
+            })
+        };
+        topics.map(standing).collect()
     }
 
     pub(crate) fn publish(
@@ -143,9 +186,15 @@ impl Shared {
             log.publish(now, &topic, publication)
         };
         if woken {
-            self.shards.iter().for_each(|shard| shard.wake.notify_one());
+            self.wake_shards();
         }
+        // Remembers one call, and costs a few nanoseconds where no engine waits for it.
+        self.outgoing.notify_one();
         Ok(Published { version: entry.version, stamp: entry.stamp, index: entry.index })
+    }
+
+    pub(crate) fn wake_shards(&self) {
+        self.shards.iter().for_each(|shard| shard.wake.notify_one());
     }
 
     /// The newest declaration whose family holds a topic.
@@ -160,14 +209,29 @@ impl Shared {
 
     /// Finds or makes a topic; `None` when the node is full.
     pub(crate) fn topic(&self, log: &mut NodeLog, now: Now, name: &TopicName) -> Option<Arc<Topic>> {
+        self.topic_within(log, now, name, self.limits.topics_max)
+    }
+
+    /// The same with another limit of topics.
+    pub(crate) fn topic_within(
+        &self,
+        log: &mut NodeLog,
+        now: Now,
+        name: &TopicName,
+        topics_max: usize,
+    ) -> Option<Arc<Topic>> {
         if let Some(topic) = log.topics.get(name) {
             return Some(topic.clone());
         }
-        if log.topics.len() >= self.limits.topics_max && log.forget_idle(now) == 0 {
+        if log.topics.len() >= topics_max && log.forget_idle(now) == 0 {
             return None;
         }
         let (kind, keep) = self.declared(name);
-        let ring = Ring::new(kind, keep, self.limits.ring_bytes_max, log.forgotten.clone());
+        let mut gone = log.forgotten.clone();
+        if kind == TopicKind::Signal {
+            gone.merge(&log.signals_gone);
+        }
+        let ring = Ring::new(kind, keep, self.limits.ring_bytes_max, self.limits.tombstone_age_s * 1000, gone);
         let topic = Arc::new(Topic::new(name.clone(), ring, self.shards.len()));
         log.topics.insert(name.clone(), topic.clone());
         Some(topic)

@@ -46,6 +46,12 @@ impl Vector {
         &self.text
     }
 
+    /// Takes an origin off the list.
+    pub(crate) fn forget(&mut self, origin: OriginTag) {
+        self.cursor.forget(origin);
+        self.text = self.cursor.to_string();
+    }
+
     /// Moves an origin's stamp.
     pub(crate) fn set(&mut self, origin: OriginTag, stamp: u64) {
         let place = self.cursor.iter().position(|(tag, _)| tag == origin);
