@@ -132,9 +132,13 @@ impl NodeLog {
         (entry, woken)
     }
 
+    /// Goes on above another origin's clock.
+    pub(crate) fn seen(&mut self, now: Now, version: Version) {
+        self.clock.merge(version.clock(), now.wall_ms);
+    }
+
     /// Publishes a value of another origin as this node's own, with the clock that it has.
     pub(crate) fn publish_again(&mut self, now: Now, topic: &Arc<Topic>, value: &Entry) -> bool {
-        self.clock.merge(value.version.clock(), now.wall_ms);
         self.stamp += 1;
         self.vector.set(self.me, self.stamp);
         let (version, stamp) = (Version::from_clock(value.version.clock(), self.me), self.stamp);
@@ -153,7 +157,7 @@ impl NodeLog {
 
     /// Applies a message of another node, whose stamps up to this one have all been applied or decided.
     pub(crate) fn apply(&mut self, now: Now, topic: &Arc<Topic>, message: Message) -> bool {
-        self.clock.merge(message.version.clock(), now.wall_ms);
+        self.seen(now, message.version);
         self.decide(message.version.origin(), message.stamp);
         self.enter_and_append(now, topic, message)
     }
@@ -207,6 +211,14 @@ impl NodeLog {
     pub(crate) fn all_applied(&self) -> impl Iterator<Item = (OriginTag, u64)> + '_ {
         let retired = self.cluster.iter().flat_map(|cluster| &cluster.origins.absent().retired);
         self.vector.cursor().iter().chain(retired.map(|(origin, stamp)| (*origin, *stamp)))
+    }
+
+    /// A peer tells for how long an origin that its cursors list has been dead.
+    pub(crate) fn told_dead(&mut self, now: Now, cursor_age_s: u64, origin: OriginTag, dead_ms: u64) {
+        let Some(cluster) = &mut self.cluster else { return };
+        if let Some(has) = cluster.origins.told(now, cursor_age_s, origin, dead_ms) {
+            self.decide(origin, has);
+        }
     }
 
     /// Cursors of a peer do not list this origin, or did not until lately.

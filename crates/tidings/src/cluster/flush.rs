@@ -132,9 +132,12 @@ impl NodeLog {
     fn beat(&mut self, now: Now, node: &NodeName) -> Option<Beat> {
         let tags = |(origin, stamp): (OriginTag, u64)| (origin.into(), stamp);
         let applied = self.applied().iter().map(tags).collect();
+        let me = self.me();
         let cluster = self.cluster.as_mut()?;
         let version = cluster.needs.version();
-        let dead = cluster.origins.dead(now).map(tags).collect();
+        let is_peer = |origin: &OriginTag| cluster.peers.values().any(|peer| peer.origin == Some(*origin));
+        let dead =
+            cluster.origins.dead(now).filter(|(origin, _)| *origin != me && !is_peer(origin)).map(tags).collect();
         let peer = cluster.peers.get_mut(node)?;
         let tell_retired = peer.told_retired_ms.is_none_or(|last| last + RETIRED_MS <= now.monotonic_ms);
         if tell_retired {

@@ -58,7 +58,7 @@ pub(crate) enum Frame<E = WireEntry> {
 pub(crate) struct Beat {
     /// What the sender has applied of every origin, itself included.
     pub(crate) applied: Vec<(Tag, u64)>,
-    /// Of those, the ones that do not live: for how many milliseconds.
+    /// For how many milliseconds each of those has been dead. Those of the sender and of its peers are left out.
     pub(crate) dead: Vec<(Tag, u64)>,
     /// What it has applied of origins that are long dead and no more in its cursors; not in every beat.
     pub(crate) retired: Vec<(Tag, u64)>,

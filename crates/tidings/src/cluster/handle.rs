@@ -322,10 +322,11 @@ impl NodeLog {
         for (origin, _) in beat.retired.iter().map(|(tag, stamp)| (OriginTag::from(*tag), *stamp)) {
             self.unlisted_elsewhere(origin, now.wall_s() + cursor_age_s);
         }
-        let Some(cluster) = &mut self.cluster else { return };
-        for (tag, dead_ms) in &beat.dead {
-            cluster.origins.is_dead(now, (*tag).into(), *dead_ms);
+        for (tag, _) in &beat.applied {
+            let dead_ms = beat.dead.iter().find(|(dead, _)| dead == tag).map_or(0, |(_, dead_ms)| *dead_ms);
+            self.told_dead(now, cursor_age_s, (*tag).into(), dead_ms);
         }
+        let Some(cluster) = &mut self.cluster else { return };
         let Some(peer) = cluster.peers.get_mut(node) else { return };
         let had = peer.has(me);
         for (origin, stamp) in applied {

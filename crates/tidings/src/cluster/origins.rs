@@ -11,6 +11,12 @@ use tidings_wire::{Cursor, OriginTag, cursor::CURSOR_ORIGINS_MAX};
 
 use crate::log::Now;
 
+/// What a peer says that does not know for how long an origin has been dead.
+const UNKNOWN: u64 = u64::MAX;
+
+/// For how long an origin is remembered that peers told of and that is not applied yet: longer than any import.
+const ON_ITS_WAY_MS: u64 = 60_000;
+
 /// What a peer may claim: a year.
 const DEAD_MS_MAX: u64 = 365 * 24 * 60 * 60 * 1000;
 
@@ -18,8 +24,8 @@ const DEAD_MS_MAX: u64 = 365 * 24 * 60 * 60 * 1000;
 /// first ones published is then no more repaired.
 const RETIRED_MAX: usize = 65_536;
 
-/// Milliseconds without a sign of life after which peers are told that an origin may be dead: some beats.
-const DEAD_MS: u64 = 1_000;
+/// Milliseconds by which a peer must know better to be believed: more than a beat takes.
+const ECHO_MS: i64 = 1_000;
 
 /// What a cursor's reader is taken to have of origins that the cursor does not list.
 #[derive(Debug, Clone, Default)]
@@ -93,11 +99,13 @@ struct Alive {
     stamp: u64,
     /// It was never seen alive here: a peer that says for how long it has been dead knows better.
     is_guess: bool,
+    /// When a peer last told of it.
+    told_ms: u64,
 }
 
 impl Alive {
     fn dead_ms(&self, now: Now) -> u64 {
-        u64::try_from(now.monotonic_ms as i64 - self.at_ms).unwrap_or(0)
+        u64::try_from((now.monotonic_ms as i64).saturating_sub(self.at_ms)).unwrap_or(0)
     }
 }
 
@@ -118,6 +126,12 @@ impl Origins {
     /// A peer does not list this origin, or did not until it came back. Where it is not listed here either, it never
     /// comes into the vector; where it is, and not for being dead as well, its absence from a cursor says nothing.
     pub(crate) fn unlisted_elsewhere(&mut self, origin: OriginTag, is_listed: bool, until_s: u64) {
+        // Of one that was never seen alive here, the peer knows better.
+        if let Some(alive) = self.alive.get_mut(&origin).filter(|alive| is_listed && alive.is_guess) {
+            alive.at_ms = i64::MIN / 2;
+            Arc::make_mut(&mut self.absent).seen.insert(origin, u64::MAX);
+            return;
+        }
         let seen = self.absent.seen.get(&origin) == Some(&u64::MAX);
         let known = if is_listed {
             seen || self.absent.disputed.get(&origin) == Some(&until_s)
@@ -142,24 +156,28 @@ impl Origins {
         self.absent.retired.iter().chain(returned).map(|(origin, stamp)| (*origin, *stamp))
     }
 
-    /// A peer tells for how long an origin has been dead.
-    pub(crate) fn is_dead(&mut self, now: Now, origin: OriginTag, dead_ms: u64) {
+    /// A peer tells for how long an origin has been dead: not at all, if it is a peer of that one. Returns the stamp of
+    /// an origin that was retired here and is listed anew, for it lives.
+    pub(crate) fn told(&mut self, now: Now, cursor_age_s: u64, origin: OriginTag, dead_ms: u64) -> Option<u64> {
         let at_ms = now.monotonic_ms as i64 - dead_ms.min(DEAD_MS_MAX) as i64;
-        let alive = self.alive.entry(origin).or_insert(Alive { at_ms, stamp: 0, is_guess: true });
-        if alive.is_guess {
-            alive.at_ms = at_ms;
-        } else {
-            alive.at_ms = alive.at_ms.max(at_ms);
+        let told_ms = now.monotonic_ms;
+        let alive = self.alive.entry(origin).or_insert(Alive { at_ms, stamp: 0, is_guess: true, told_ms });
+        alive.told_ms = told_ms;
+        if dead_ms == UNKNOWN {
+            return None;
         }
+        // Two that tell each other the same must not make it younger by the time that their beats take.
+        if alive.is_guess || alive.at_ms + ECHO_MS < at_ms {
+            alive.at_ms = at_ms;
+        }
+        alive.is_guess = false;
+        (dead_ms < 2 * cursor_age_s * 1000).then(|| self.is_back(origin)).flatten()
     }
 
-    /// Origins that do not live, and for how many milliseconds.
+    /// For how many milliseconds each origin has been dead, as far as this node knows.
     pub(crate) fn dead(&self, now: Now) -> impl Iterator<Item = (OriginTag, u64)> + '_ {
-        let dead_ms = move |alive: &Alive| alive.dead_ms(now);
-        self.alive
-            .iter()
-            .map(move |(origin, alive)| (*origin, dead_ms(alive)))
-            .filter(|(_, dead_ms)| *dead_ms >= DEAD_MS)
+        let dead_ms = move |alive: &Alive| if alive.is_guess { UNKNOWN } else { alive.dead_ms(now) };
+        self.alive.iter().map(move |(origin, alive)| (*origin, dead_ms(alive)))
     }
 
     /// Looks who of the vector is alive; returns those that leave it, each with the stamp that it is retired at.
@@ -171,12 +189,14 @@ impl Origins {
         is_alive: impl Fn(OriginTag) -> bool,
     ) -> Vec<OriginTag> {
         let now_ms = now.monotonic_ms as i64;
-        self.alive.retain(|origin, _| vector.lists(*origin));
+        // What is not listed yet was told of, and is on its way.
+        let on_its_way = |alive: &Alive| alive.told_ms + ON_ITS_WAY_MS > now.monotonic_ms;
+        self.alive.retain(|origin, alive| vector.lists(*origin) || on_its_way(alive));
         for (origin, stamp) in vector.iter() {
             let is_guess = !is_alive(origin);
-            let alive = self.alive.entry(origin).or_insert(Alive { at_ms: now_ms, stamp, is_guess });
+            let alive = self.alive.entry(origin).or_insert(Alive { at_ms: now_ms, stamp, is_guess, told_ms: 0 });
             if is_alive(origin) || (alive.stamp < stamp && !alive.is_guess) {
-                *alive = Alive { at_ms: now_ms, stamp, is_guess: false };
+                (alive.at_ms, alive.is_guess) = (now_ms, false);
             }
             alive.stamp = stamp;
         }
@@ -185,7 +205,7 @@ impl Origins {
         let seen = self.alive.iter().filter(|(_, alive)| dead_for(alive) >= seen_after_ms);
         let seen: Vec<_> = seen.map(|(origin, _)| *origin).collect();
         let mut dead: Vec<_> = self.alive.iter().map(|(origin, alive)| (dead_for(alive), *origin)).collect();
-        dead.retain(|(_, origin)| !is_alive(*origin));
+        dead.retain(|(_, origin)| vector.lists(*origin) && !is_alive(*origin));
         dead.sort_unstable_by(|a, b| b.cmp(a));
         let crowd = self.alive.len().saturating_sub(CURSOR_ORIGINS_MAX);
         let leaving =

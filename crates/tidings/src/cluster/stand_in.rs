@@ -12,6 +12,7 @@ use std::sync::Arc;
 use tidings_wire::{OriginTag, TopicKind};
 
 use crate::{
+    lock,
     log::{Message, NodeLog, Now},
     topic::Topic,
 };
@@ -22,6 +23,10 @@ impl NodeLog {
         if topic.kind != TopicKind::State || author == self.me() || self.has(author) >= message.stamp {
             return false;
         }
+        if lock(&topic.ring).newest().is_some_and(|held| held.version >= message.version) {
+            return false;
+        }
+        self.seen(now, message.version);
         let (entry, woken) = self.hold(now, topic, message);
         if let Some(cluster) = &mut self.cluster {
             cluster.standins.insert(topic.name.clone(), entry);
