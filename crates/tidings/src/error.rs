@@ -95,7 +95,7 @@ pub enum SubscribeError {
         max: usize,
     },
     /// [`Limits::reader_topics_max`](crate::Limits) is reached.
-    #[error("this reader holds {max} topics and takes no more: let some go, or use a second reader")]
+    #[error("this reader holds at most {max} topics, patterns counted out: let some go, or use a second reader")]
     TooManyOfReader {
         /// Topics that are allowed.
         max: usize,
@@ -104,6 +104,12 @@ pub enum SubscribeError {
     #[error("the node holds {max} topics and takes no new one: forget some, or raise `topics_max`")]
     TooManyTopics {
         /// Topics that are allowed.
+        max: usize,
+    },
+    /// [`Limits::reader_patterns_max`](crate::Limits) is reached.
+    #[error("this reader holds {max} patterns and takes no more: let some go, or use a second reader")]
+    TooManyPatterns {
+        /// Patterns that are allowed.
         max: usize,
     },
 }

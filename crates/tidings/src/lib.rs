@@ -45,6 +45,7 @@ mod hub;
 mod limits;
 mod log;
 mod mailbox;
+mod patterns;
 mod payload;
 mod plant;
 mod principal;

@@ -10,8 +10,12 @@ pub struct Limits {
     pub topics_max: usize,
     /// Readers of the node. A reader costs about 200 bytes, an open HTTP stream some 12 kB more.
     pub readers_max: usize,
-    /// Topics of one reader: each costs its slot, and a page that holds more is a mistake.
+    /// Topics of one reader, those that its patterns have found included: each costs its slot, and a page that holds
+    /// more is a mistake.
     pub reader_topics_max: usize,
+    /// Patterns of one reader. 256: a page holds one for each list that it shows. Each costs a look through the names
+    /// that begin like it when it is joined, and a look at each topic of it that begins.
+    pub reader_patterns_max: usize,
     /// Bytes of payload in one topic's ring: an Events topic of 1 MiB messages lets go of its oldest beyond it.
     pub ring_bytes_max: usize,
     /// Messages that a reader is handed at once: a long history is written in pieces, between which others get
@@ -26,6 +30,7 @@ impl Default for Limits {
             topics_max: 100_000,
             readers_max: 200_000,
             reader_topics_max: tidings_wire::live::PAGE_TOPICS_MAX,
+            reader_patterns_max: 256,
             ring_bytes_max: 8 * 1024 * 1024,
             batch_messages_max: 256,
         }

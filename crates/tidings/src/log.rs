@@ -171,9 +171,15 @@ impl NodeLog {
     fn append(&mut self, now: Now, topic: &Arc<Topic>, entry: &Arc<Entry>) -> bool {
         topic.published.fetch_add(1, Ordering::Relaxed);
         lock(&topic.ring).push(entry.clone(), now.monotonic_ms);
-        if topic.readers() == 0 {
+        if !topic.is_heard() {
             return false;
         }
+        self.queue(topic);
+        true
+    }
+
+    /// Puts a topic into all shards' inboxes.
+    pub(crate) fn queue(&mut self, topic: &Arc<Topic>) {
         // The bits only guard these inboxes, which this lock guards already: no ordering is needed.
         let queued = topic.queued.load(Ordering::Relaxed);
         for (shard, inbox) in self.inboxes.iter_mut().enumerate() {
@@ -182,7 +188,6 @@ impl NodeLog {
             }
         }
         topic.queued.store(u64::MAX, Ordering::Relaxed);
-        true
     }
 
     /// Empties a shard's inbox into `topics` and says up to which index that is all there is. One step with regard
@@ -201,18 +206,20 @@ impl NodeLog {
         Place { index: self.index, cursor: self.vector.cursor().clone(), text }
     }
 
-    /// Forgets topics that nobody would miss. Returns how many.
-    pub(crate) fn forget_idle(&mut self, now: Now) -> usize {
-        let before = self.topics.len();
-        let forgotten = &mut self.forgotten;
-        self.topics.retain(|_, topic| {
-            let keep = Arc::strong_count(topic) > 1 || !topic.is_idle(now.monotonic_ms);
-            if !keep {
-                // A topic of that name that begins again must not look as if nothing had ever been on it.
-                forgotten.merge(lock(&topic.ring).evicted());
+    /// Forgets topics that nobody would miss, and gives them back. Readers that found one through a pattern are marked
+    /// once more: they drop it.
+    pub(crate) fn forget_idle(&mut self, now: Now) -> Vec<Arc<Topic>> {
+        let idle: Vec<_> = self.topics.extract_if(|_, topic| topic.is_idle(now.monotonic_ms)).collect();
+        let mut idle: Vec<_> = idle.into_iter().map(|(_, topic)| topic).collect();
+        idle.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        for topic in &idle {
+            // A topic of that name that begins again must not look as if nothing had ever been on it.
+            self.forgotten.merge(lock(&topic.ring).evicted());
+            topic.forget();
+            if topic.readers() > 0 {
+                self.queue(topic);
             }
-            keep
-        });
-        before - self.topics.len()
+        }
+        idle
     }
 }

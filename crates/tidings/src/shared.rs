@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use tidings_wire::{Keep, NodeName, OriginTag, TopicKind, TopicName};
+use tidings_wire::{Cursor, Keep, NodeName, OriginTag, Pattern, TopicKind, TopicName};
 
 use crate::{
     Limits, Payload,
@@ -17,11 +17,12 @@ use crate::{
     lock,
     log::{NodeLog, Now, Place, Publication},
     mailbox::Mailbox,
+    patterns::Patterns,
     publish::Published,
     ring::Ring,
     serve::Served,
     shard::Shard,
-    topic::Topic,
+    topic::{Listens, Topic},
 };
 
 /// What hub, readers and shards share.
@@ -32,9 +33,11 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) clock: Box<dyn Clock>,
     /// The critical section of a publish. Locked for a few hundred instructions, never across an await; a topic's
-    /// ring, a topic's listeners and `served` may be locked under it, never the other way round.
+    /// ring, a topic's listeners, `patterns` and `served` may be locked under it, never the other way round.
     pub(crate) log: Mutex<NodeLog>,
     pub(crate) shards: Box<[Arc<Shard>]>,
+    /// Who listens to patterns, and all topics by name.
+    pub(crate) patterns: Patterns,
     /// Declared families, in the order of their declaration.
     pub(crate) served: Mutex<Vec<Served>>,
     /// Readers alive.
@@ -65,6 +68,7 @@ impl Shared {
             clock,
             log: Mutex::new(NodeLog::new(origin, shards)),
             shards: (0..shards).map(|_| Arc::default()).collect(),
+            patterns: Patterns::new(shards),
             served: Mutex::default(),
             readers: AtomicUsize::new(0),
             next_shard: AtomicUsize::new(0),
@@ -118,8 +122,65 @@ impl Shared {
         let (now, mut log) = (self.now(), self.log());
         let topic =
             self.topic(&mut log, now, name).ok_or(SubscribeError::TooManyTopics { max: self.limits.topics_max })?;
-        let key = topic.listen(mailbox, slot);
+        let key = topic.listen(mailbox, slot, Listens::ByName);
         Ok((topic, key))
+    }
+
+    /// Ends what [`listen`](Self::listen) began.
+    pub(crate) fn unlisten(&self, topic: &Topic, shard: usize, key: usize) {
+        topic.unlisten(shard, key, Listens::ByName);
+    }
+
+    /// Listens to a pattern: every topic of it that begins from here on is introduced, the others can be listed.
+    pub(crate) fn listen_pattern(&self, pattern: &Pattern, mailbox: &Arc<Mailbox>, hold: u32) -> usize {
+        let _log = self.log();
+        self.patterns.listen(pattern, mailbox, hold)
+    }
+
+    /// Ends what [`listen_pattern`](Self::listen_pattern) began.
+    pub(crate) fn unlisten_pattern(&self, pattern: &Pattern, shard: usize, key: usize) {
+        self.patterns.unlisten(pattern, shard, key);
+    }
+
+    /// Listens to a topic that a pattern has found, without keeping it; `None` where it is forgotten already.
+    pub(crate) fn listen_found(&self, topic: &Arc<Topic>, mailbox: &Arc<Mailbox>, slot: u32) -> Option<usize> {
+        let shard = &self.shards[mailbox.shard];
+        let (key, unmarked) = {
+            let mut log = self.log();
+            if topic.is_forgotten() {
+                return None;
+            }
+            let key = topic.listen(mailbox, slot, Listens::Found);
+            // What came while nobody listened has waked nobody, and no round may be under way that covers it.
+            let newest = lock(&topic.ring).newest().map_or(0, |entry| entry.index);
+            let unmarked = newest > shard.marked.load(Ordering::Acquire);
+            if unmarked {
+                log.queue(topic);
+            }
+            (key, unmarked)
+        };
+        if unmarked {
+            // Its own shard has to be woken; the others find it in their inbox with what comes next.
+            shard.wake.notify_one();
+        }
+        Some(key)
+    }
+
+    /// Ends what [`listen_found`](Self::listen_found) began.
+    pub(crate) fn unlisten_found(&self, topic: &Topic, shard: usize, key: usize) {
+        topic.unlisten(shard, key, Listens::Found);
+    }
+
+    /// Whether something above a cursor is gone with topics that were forgotten.
+    pub(crate) fn has_forgotten_above(&self, cursor: &Cursor) -> bool {
+        !cursor.dominates(&self.log().forgotten)
+    }
+
+    /// Forgets topics that nobody would miss; says how many.
+    pub(crate) fn forget_idle(&self, log: &mut NodeLog, now: Now) -> usize {
+        let forgotten = log.forget_idle(now);
+        forgotten.iter().for_each(|topic| self.patterns.forget(&topic.name));
+        forgotten.len()
     }
 
     pub(crate) fn publish(
@@ -163,13 +224,14 @@ impl Shared {
         if let Some(topic) = log.topics.get(name) {
             return Some(topic.clone());
         }
-        if log.topics.len() >= self.limits.topics_max && log.forget_idle(now) == 0 {
+        if log.topics.len() >= self.limits.topics_max && self.forget_idle(log, now) == 0 {
             return None;
         }
         let (kind, keep) = self.declared(name);
         let ring = Ring::new(kind, keep, self.limits.ring_bytes_max, log.forgotten.clone());
-        let topic = Arc::new(Topic::new(name.clone(), ring, self.shards.len()));
+        let topic = Arc::new(Topic::new(name.clone(), ring, self.shards.len(), self.patterns.are_heard()));
         log.topics.insert(name.clone(), topic.clone());
+        self.patterns.begin(&topic);
         Some(topic)
     }
 }

@@ -82,7 +82,7 @@ impl SimulatedReader {
     pub(super) fn open(&mut self, at: usize, hub: &Hub) {
         let Ok(mut reader) = hub.reader() else { return };
         let start = || self.cursor.clone().map_or(Start::Now, Start::After);
-        reader.join(1, self.topics.iter().map(|topic| (topic.clone(), start())).collect());
+        reader.join(1, self.topics.iter().map(|topic| (topic.into(), start())).collect());
         self.node = at;
         self.reader = Some(reader);
     }
@@ -104,7 +104,12 @@ impl SimulatedReader {
                         let value = entry.and_then(|entry| entry.payload.as_ref()?.decode().ok());
                         self.heard.push(Heard::Snapshot { topic, value });
                     }
-                    Delivery::Gap { topic, cause } => self.heard.push(Heard::Gap { topic, cause }),
+                    Delivery::Gap { topic, cause } => {
+                        if let Some(topic) = topic.as_topic() {
+                            self.heard.push(Heard::Gap { topic, cause });
+                        }
+                    }
+                    Delivery::Complete { .. } => {}
                     Delivery::Rewound => self.heard.push(Heard::Rewound),
                     Delivery::Joined { cursor, .. } => {
                         if self.began.is_none() {
