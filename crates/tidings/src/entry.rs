@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tidings_wire::{TopicName, Version, event, sse};
+use tidings_wire::{Pattern, TopicName, Version, event, sse};
 
 use crate::Payload;
 
@@ -116,12 +116,20 @@ pub enum Delivery {
         /// Its newest value.
         entry: Option<Arc<Entry>>,
     },
-    /// Continuity on a topic cannot be shown, or messages are lost. What is retained follows.
+    /// Continuity on a topic, or on all of a pattern, cannot be shown, or messages are lost. What is retained follows;
+    /// of a pattern, as where it begins: snapshots and [`Complete`](Self::Complete), except where the cause is
+    /// [`Limit`](event::GapCause::Limit).
     Gap {
-        /// Which topic.
-        topic: TopicName,
+        /// Which topic, or pattern.
+        topic: Pattern,
         /// Why.
         cause: event::GapCause,
+    },
+    /// The snapshots of a pattern are through: one of each State topic that has a value. A key that was not among them
+    /// is gone.
+    Complete {
+        /// Which pattern.
+        pattern: Pattern,
     },
     /// The node knows less than the reader's cursor: gaps and snapshots follow, and values may be older.
     Rewound,

@@ -3,7 +3,7 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use serde::Serialize;
-use tidings_wire::{NameError, NodeName, OriginTag, Remote, TopicKind, TopicName, TopicRef};
+use tidings_wire::{NameError, NodeName, OriginTag, Pattern, Remote, TopicKind, TopicName, TopicRef};
 
 use crate::{
     Limits, Payload, Principal, Reader, Start, Subscription,
@@ -92,7 +92,7 @@ impl Hub {
     /// [`SubscribeError`] when the name is not valid or a limit is reached.
     pub fn subscribe_from(&self, topic: &str, start: Start) -> Result<Subscription, SubscribeError> {
         let mut reader = self.reader()?;
-        match reader.join(0, vec![(TopicName::new(topic)?, start)]).pop() {
+        match reader.join(0, vec![(Pattern::new(topic)?, start)]).pop() {
             Some((_, error)) => Err(error),
             None => Ok(Subscription::new(reader)),
         }
@@ -283,6 +283,11 @@ impl Hub {
     /// full.
     pub fn forget_idle(&self) -> usize {
         let now = self.shared.now();
-        self.shared.log().forget_idle(now)
+        let forgotten = self.shared.forget_idle(&mut self.shared.log(), now);
+        if forgotten > 0 {
+            // Readers that found them through a pattern drop them.
+            self.shared.shards.iter().for_each(|shard| shard.wake.notify_one());
+        }
+        forgotten
     }
 }

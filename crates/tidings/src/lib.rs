@@ -36,8 +36,8 @@
 
 mod builder;
 mod clock;
-#[cfg_attr(not(test), allow(dead_code, reason = "an engine drives it; today the simulator does"))]
 mod cluster;
+mod engine;
 mod entry;
 mod error;
 mod hlc;
@@ -45,6 +45,8 @@ mod hub;
 mod limits;
 mod log;
 mod mailbox;
+mod nodes;
+mod patterns;
 mod payload;
 mod plant;
 mod principal;
@@ -69,8 +71,10 @@ pub use tidings_wire as wire;
 
 pub use builder::HubBuilder;
 pub use clock::Clock;
+pub use cluster::{FRAME_BYTES_MAX, Member, MemberState};
+pub use engine::{BoxFuture, Carrier, EngineError, Inbound, Me, SendError};
 pub use entry::{Delivery, Entry};
-pub use error::{PayloadError, PublishError, SubscribeError, WriteError};
+pub use error::{PayloadError, PublishError, SubscribeError, Unconfirmed, WriteError};
 pub use hub::Hub;
 pub use limits::Limits;
 pub use mailbox::ReaderWaker;

@@ -137,6 +137,24 @@ impl NodeLog {
         self.clock.merge(version.clock(), now.wall_ms);
     }
 
+    /// A message for one node alone: it has a clock, and no place here.
+    pub(crate) fn letter(&mut self, now: Now, topic: &TopicName, publication: Publication) -> Arc<Entry> {
+        let Publication { payload, from, id, .. } = publication;
+        Arc::new(Entry {
+            topic: topic.clone(),
+            version: Version::from_clock(self.clock.tick(now.wall_ms), self.me),
+            stamp: 0,
+            index: 0,
+            from,
+            id,
+            payload,
+            gap: None,
+            cursor: Box::default(),
+            applied_ms: now.monotonic_ms,
+            frame: OnceLock::new(),
+        })
+    }
+
     /// Publishes a value of another origin as this node's own, with the clock that it has.
     pub(crate) fn publish_again(&mut self, now: Now, topic: &Arc<Topic>, value: &Entry) -> bool {
         self.stamp += 1;
@@ -271,9 +289,15 @@ impl NodeLog {
     fn append(&mut self, now: Now, topic: &Arc<Topic>, entry: &Arc<Entry>) -> bool {
         topic.published.fetch_add(1, Ordering::Relaxed);
         lock(&topic.ring).push(entry.clone(), now.monotonic_ms);
-        if topic.readers() == 0 {
+        if !topic.is_heard() {
             return false;
         }
+        self.queue(topic);
+        true
+    }
+
+    /// Puts a topic into all shards' inboxes.
+    pub(crate) fn queue(&mut self, topic: &Arc<Topic>) {
         // The bits only guard these inboxes, which this lock guards already: no ordering is needed.
         let queued = topic.queued.load(Ordering::Relaxed);
         for (shard, inbox) in self.inboxes.iter_mut().enumerate() {
@@ -282,7 +306,6 @@ impl NodeLog {
             }
         }
         topic.queued.store(u64::MAX, Ordering::Relaxed);
-        true
     }
 
     /// Empties a shard's inbox into `topics` and says up to which index that is all there is. One step with regard
@@ -302,21 +325,23 @@ impl NodeLog {
         Place { index: self.index, cursor: self.vector.cursor().clone(), text, absent }
     }
 
-    /// Forgets topics that nobody would miss. Returns how many.
-    pub(crate) fn forget_idle(&mut self, now: Now) -> usize {
-        let before = self.topics.len();
-        let (forgotten, deleted) = (&mut self.forgotten, &mut self.deleted);
-        self.topics.retain(|_, topic| {
-            let keep = Arc::strong_count(topic) > 1 || !topic.is_idle(now.monotonic_ms);
-            if !keep {
-                // A topic of that name that begins again must not look as if nothing had ever been on it.
-                let record = if topic.kind == TopicKind::State { &mut *deleted } else { &mut *forgotten };
-                if !planted(Plant::ForgottenBeginsAnew) {
-                    record.merge(lock(&topic.ring).evicted());
-                }
+    /// Forgets topics that nobody would miss, and gives them back. Readers that found one through a pattern are marked
+    /// once more: they drop it.
+    pub(crate) fn forget_idle(&mut self, now: Now) -> Vec<Arc<Topic>> {
+        let idle: Vec<_> = self.topics.extract_if(|_, topic| topic.is_idle(now.monotonic_ms)).collect();
+        let mut idle: Vec<_> = idle.into_iter().map(|(_, topic)| topic).collect();
+        idle.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        for topic in &idle {
+            // A topic of that name that begins again must not look as if nothing had ever been on it.
+            let record = if topic.kind == TopicKind::State { &mut self.deleted } else { &mut self.forgotten };
+            if !planted(Plant::ForgottenBeginsAnew) {
+                record.merge(lock(&topic.ring).evicted());
             }
-            keep
-        });
-        before - self.topics.len()
+            topic.forget();
+            if topic.readers() > 0 {
+                self.queue(topic);
+            }
+        }
+        idle
     }
 }

@@ -1,28 +1,28 @@
 //! Readers: one place in the log, many topics, no queue of their own.
 
+mod expand;
+mod join;
+mod read;
+mod slot;
+
 use std::{
     cmp::Reverse,
     collections::{BinaryHeap, HashMap, VecDeque},
     sync::{Arc, atomic::Ordering},
-    task::{Context, Poll},
 };
 
 use slab::Slab;
-use tidings_wire::{Cursor, TopicKind, TopicName, event::GapCause};
+use tidings_wire::{Pattern, TopicName};
 
 use crate::{
-    cluster::Seen,
-    entry::{Delivery, Entry},
-    error::SubscribeError,
-    lock,
-    log::{Now, Place},
-    mailbox::{Mailbox, ReaderWaker},
-    plant::{Plant, planted},
-    resume::{Resume, WAIT_MS, resume},
-    ring::Found,
-    shared::{Shared, Standing},
-    topic::Topic,
+    entry::Entry,
+    mailbox::{Found, Mailbox, ReaderWaker},
+    shared::Shared,
 };
+use expand::{Admits, PatternHold};
+use join::Waiting;
+use read::Prepared;
+use slot::Slot;
 
 /// Where a reader begins on a topic.
 #[derive(Debug, Clone)]
@@ -30,13 +30,14 @@ use crate::{
 pub enum Start {
     /// With the next message.
     Now,
-    /// With what is retained: a State topic's snapshot, the last so many messages of an Events topic.
+    /// With what is retained: a State topic's snapshot, the last so many messages of an Events topic. Of a pattern:
+    /// the snapshots of all its State topics that have a value, then [`Complete`](crate::Delivery::Complete).
     Retained {
-        /// At most so many messages; the ring may hold fewer.
+        /// At most so many messages of a topic; the ring may hold fewer.
         last: usize,
     },
     /// After a cursor: exactly what came since, or a gap and what is retained. The text is what a client sent: a
-    /// malformed one leads to a gap too.
+    /// malformed one leads to a gap too. A pattern whose cursor cannot be gone on from has one gap, on itself.
     After(Box<str>),
 }
 
@@ -51,24 +52,27 @@ impl Start {
 /// costs nobody else anything, and costs itself a gap once a topic's ring has let go of what it had
 /// not read. Dropping it ends all its subscriptions.
 ///
-/// [`Hub::subscribe`](crate::Hub::subscribe) is the simple way to one topic; a reader is what a page's stream is made
-/// of.
+/// [`Hub::subscribe`](crate::Hub::subscribe) is the simple way to one topic or pattern; a reader is what a page's
+/// stream is made of.
 #[derive(Debug)]
 pub struct Reader {
     shared: Arc<Shared>,
     mailbox: Arc<Mailbox>,
     slots: Slab<Slot>,
     by_name: HashMap<TopicName, u32>,
+    patterns: Slab<PatternHold>,
+    /// Which topics patterns may become; all where there is none.
+    admits: Option<Admits>,
     /// Slots that were marked and have not been read to the end.
     pending: Vec<u32>,
-    /// What joins have to say before anything is read.
+    /// What is to be said before anything is read.
     prepared: VecDeque<Prepared>,
     /// Joins whose cursors lie ahead of the node, or whose Signals no peer has answered for yet; and those that came
     /// after them, for the cursor of a later one covers what an earlier one has not handed out.
     waiting: VecDeque<Waiting>,
     /// Joins whose place has not been reached, oldest first.
     joining: VecDeque<Joining>,
-    /// The newest join's place: up to there every slot may be read, for every slot is pending then.
+    /// The newest join's place: every slot was pending then.
     joined_at: u64,
     /// Entries of this sender are skipped.
     me: Option<Box<str>>,
@@ -76,76 +80,8 @@ pub struct Reader {
     entries: Vec<Arc<Entry>>,
     /// Where each pending slot goes on: the merge's heap, empty between reads.
     heads: BinaryHeap<Reverse<(u64, u32)>>,
-}
-
-#[derive(Debug)]
-struct Slot {
-    topic: Arc<Topic>,
-    /// Key among the topic's listeners.
-    key: usize,
-    /// Everything of this topic up to here has been handed out, or was not asked for.
-    position: u64,
-    /// What the ring let go of up to here was told, or was never promised.
-    settled: u64,
-    /// While the topic is caught up with: what the reader's cursor covers is not handed out again.
-    floor: Option<Floor>,
-    /// Index of the topic's newest entry when it was last read.
-    newest: u64,
-}
-
-/// Where a resumed topic begins, and up to where that matters.
-#[derive(Debug)]
-struct Floor {
-    seen: Seen,
-    /// Index of the join: no cursor that resumes covers anything above it.
-    place: u64,
-}
-
-impl Floor {
-    fn is_new(&self, entry: &Entry) -> bool {
-        // What has no stamp is in no cursor: of that, only what came after the join is new.
-        match entry.is_stamped() {
-            true => planted(Plant::FloorIgnored) || !self.seen.covers(entry.version.origin(), entry.stamp),
-            // A deletion that a sync found may be news to the cursor; a gap's marker is told by the ring's record.
-            false => entry.index > self.place || (entry.payload.is_none() && entry.gap.is_none()),
-        }
-    }
-}
-
-impl Slot {
-    /// Index of the next entry to read, if it lies at or below `upto`.
-    fn next(&mut self, upto: u64, shared: &Shared, out: &mut Vec<Delivery>) -> Option<u64> {
-        let floor = self.floor.as_ref().map(|floor| &floor.seen);
-        let found = lock(&self.topic.ring).find(self.position, floor);
-        self.note(found, shared, out);
-        found.next.filter(|next| *next <= upto)
-    }
-
-    /// Takes note of how the ring was found, and says so where something that was promised is gone.
-    fn note(&mut self, found: Found, shared: &Shared, out: &mut Vec<Delivery>) {
-        self.newest = found.newest;
-        if found.gone > self.position.max(self.settled) && found.lost {
-            self.settled = found.gone;
-            out.push(Delivery::Gap { topic: self.topic.name.clone(), cause: GapCause::Slow });
-            shared.count_gap();
-        }
-    }
-}
-
-/// Said by name and not by value: a reader that stalls here holds no message.
-#[derive(Debug)]
-enum Prepared {
-    Rewound,
-    Gap(u32, GapCause),
-    Snapshot(u32),
-}
-
-/// A join that has not begun.
-#[derive(Debug)]
-struct Waiting {
-    call: u64,
-    topics: Vec<(u32, Start)>,
-    deadline_ms: u64,
+    /// Memory for topics that were introduced, empty between polls.
+    found: Vec<Found>,
 }
 
 #[derive(Debug)]
@@ -162,6 +98,8 @@ impl Reader {
             mailbox: Arc::new(Mailbox::new(shard)),
             slots: Slab::new(),
             by_name: HashMap::new(),
+            patterns: Slab::new(),
+            admits: None,
             pending: Vec::new(),
             prepared: VecDeque::new(),
             waiting: VecDeque::new(),
@@ -170,6 +108,7 @@ impl Reader {
             me: None,
             entries: Vec::new(),
             heads: BinaryHeap::new(),
+            found: Vec::new(),
         }
     }
 
@@ -180,308 +119,38 @@ impl Reader {
         self
     }
 
+    /// Lets patterns become only the topics for which `rule` answers true: a right to read, say. The others are left
+    /// out without a word, and do not count as topics of the reader.
+    ///
+    /// It is asked once for a topic, when a pattern finds it, and outside of all locks. What is joined by its name is
+    /// not asked for: whoever joins has looked at it.
+    #[must_use]
+    pub fn admitting(mut self, rule: impl Fn(&TopicName) -> bool + Send + Sync + 'static) -> Self {
+        self.admits = Some(Admits(Box::new(rule)));
+        self
+    }
+
     /// Wakes the task that polls this reader.
     #[must_use]
     pub fn waker(&self) -> ReaderWaker {
         ReaderWaker(self.mailbox.clone())
     }
 
-    /// The topics that it holds.
+    /// The topics that it hears: those that it holds by name, and those that its patterns have become so far.
     pub fn topics(&self) -> impl Iterator<Item = &TopicName> {
         self.slots.iter().map(|(_, slot)| &slot.topic.name)
     }
 
-    /// Adds topics, as one event at one place of the log.
-    ///
-    /// The next polls hand out gaps and snapshots first, then messages, and [`Delivery::Joined`]
-    /// with `call` once everything up to that place is handed out, of these topics and of all
-    /// others. A topic that the reader holds already begins again from its new start.
-    ///
-    /// # Errors
-    /// For each topic that a limit refused; the others are joined.
-    pub fn join(&mut self, call: u64, topics: Vec<(TopicName, Start)>) -> Vec<(TopicName, SubscribeError)> {
-        let (mut refused, mut joined) = (Vec::new(), Vec::new());
-        for (name, start) in topics {
-            match self.hold(&name) {
-                Ok(slot) => joined.push((slot, start)),
-                Err(error) => refused.push((name, error)),
-            }
-        }
-        let deadline_ms = self.shared.now().monotonic_ms + WAIT_MS;
-        self.waiting.push_back(Waiting { call, topics: joined, deadline_ms });
-        self.begin_waiting();
-        refused
-    }
-
-    /// Begins with the joins that wait, in their order, up to one that still has to.
-    fn begin_waiting(&mut self) {
-        while let Some(waiting) = self.waiting.pop_front() {
-            if let Some(waiting) = self.begin_or_wait(waiting) {
-                self.waiting.push_front(waiting);
-                self.hold_back();
-                self.shared.wake_when_more_came(&self.mailbox);
-                return;
-            }
-        }
-    }
-
-    /// Nothing is handed out of topics whose join waits.
-    fn hold_back(&mut self) {
-        for (slot, _) in self.waiting.iter().flat_map(|waiting| &waiting.topics) {
-            self.slots[*slot as usize].position = u64::MAX;
-        }
-    }
-
-    /// Begins with the topics of a join; gives it back where the node still has to get what their cursors cover, or
-    /// where peers have not answered for a Signal.
-    fn begin_or_wait(&mut self, waiting: Waiting) -> Option<Waiting> {
-        let standing = self.shared.standing(waiting.topics.iter().map(|(slot, _)| &*self.slots[*slot as usize].topic));
-        // Taken only after listening: what is published from here on marks the slots. And after it was seen what stands:
-        // the place covers what came before the answers.
-        let (place, now) = self.shared.place();
-        let overdue = waiting.deadline_ms <= now.monotonic_ms;
-        let resumed = |start: &Start| match start {
-            Start::After(text) => {
-                let age_s_max = self.shared.limits.cursor_age_s_max;
-                resume(text, &place, age_s_max, now.wall_s(), |origin, stamp| self.shared.may_come(origin, stamp))
-            }
-            Start::Now | Start::Retained { .. } => Resume::Here(Cursor::default()),
-        };
-        let begins: Vec<_> = waiting.topics.iter().map(|(_, start)| resumed(start)).collect();
-        let awaits = standing.iter().flatten().any(|standing| !standing.stands);
-        if !overdue && (awaits || begins.contains(&Resume::Ahead)) {
-            return Some(waiting);
-        }
-        let mut rewound = self.prepared.iter().any(|prepared| matches!(prepared, Prepared::Rewound));
-        for (((slot, start), begin), standing) in waiting.topics.into_iter().zip(begins).zip(standing) {
-            let begin = match begin {
-                Resume::Here(cursor) => Ok(cursor),
-                Resume::Ahead => Err(GapCause::Rewound),
-                Resume::Gap(cause) => Err(cause),
-            };
-            // Once for all that is still to be said, and before what it explains.
-            if begin == Err(GapCause::Rewound) && !std::mem::replace(&mut rewound, true) {
-                self.prepared.push_back(Prepared::Rewound);
-            }
-            self.begin(slot, &start, begin, &place, now, standing);
-        }
-        self.pending.clear();
-        self.pending.extend(self.slots.iter().map(|(slot, _)| slot as u32));
-        self.joined_at = place.index;
-        self.joining.push_back(Joining { call: waiting.call, index: place.index, cursor: place.text });
-        self.mailbox.wake();
-        None
-    }
-
-    /// Lets a topic go; says whether it was held.
-    pub fn leave(&mut self, topic: &TopicName) -> bool {
-        let Some(slot) = self.by_name.remove(topic) else { return false };
-        self.forget_prepared(slot);
-        for waiting in &mut self.waiting {
-            waiting.topics.retain(|(of, _)| *of != slot);
-        }
-        let slot = self.slots.remove(slot as usize);
-        slot.topic.unlisten(self.mailbox.shard, slot.key);
-        true
-    }
-
-    /// What was to be said of a slot is of no use any more: it is let go, or begins again.
-    fn forget_prepared(&mut self, slot: u32) {
-        self.prepared.retain(|prepared| match prepared {
-            Prepared::Rewound => true,
-            Prepared::Gap(of, _) | Prepared::Snapshot(of) => *of != slot,
-        });
-    }
-
-    /// Hands out what is next, at most [`Limits::batch_messages_max`](crate::Limits) messages, in the node's order.
-    /// Pending until there is something.
-    pub fn poll_read(&mut self, context: &mut Context<'_>, out: &mut Vec<Delivery>) -> Poll<()> {
-        let most = self.shared.limits.batch_messages_max;
-        let before = out.len();
-        self.begin_waiting();
-        for prepared in self.prepared.drain(..self.prepared.len().min(most)) {
-            out.push(match prepared {
-                Prepared::Rewound => Delivery::Rewound,
-                Prepared::Gap(slot, cause) => {
-                    Delivery::Gap { topic: self.slots[slot as usize].topic.name.clone(), cause }
-                }
-                Prepared::Snapshot(slot) => {
-                    let slot = &mut self.slots[slot as usize];
-                    let entry = lock(&slot.topic.ring).newest().cloned();
-                    // It may be newer than the join, and is not handed out a second time.
-                    slot.position = slot.position.max(entry.as_ref().map_or(0, |entry| entry.index));
-                    let entry = entry.filter(|entry| entry.payload.is_some());
-                    Delivery::Snapshot { topic: slot.topic.name.clone(), entry }
-                }
-            });
-        }
-        if out.len() > before {
-            return Poll::Ready(());
-        }
-        let shared = self.shared.clone();
-        let marked = &shared.shards[self.mailbox.shard].marked;
-        loop {
-            // Acquire, and before the mailbox is emptied: all marks up to this index are then in it.
-            let seen = marked.load(Ordering::Acquire);
-            self.mailbox.take(&mut self.pending);
-            // A join stands at its place among the messages: nothing above it comes before it is told.
-            let upto = self.joining.front().map_or(seen.max(self.joined_at), |joining| joining.index);
-            let horizon = self.read(upto, most, out);
-            while self.joining.front().is_some_and(|joining| joining.index <= horizon) {
-                let Some(Joining { call, cursor, .. }) = self.joining.pop_front() else { break };
-                out.push(Delivery::Joined { call, cursor });
-            }
-            if out.len() > before {
-                return Poll::Ready(());
-            }
-            // What is left pending lies above `upto`: its shard wakes us once it may be read.
-            let stale = || marked.load(Ordering::Acquire) != seen;
-            if horizon == upto && self.mailbox.wait(&mut self.pending, context.waker(), stale) {
-                return Poll::Pending;
-            }
-        }
-    }
-
-    /// Reads the pending slots up to an index, merged; slots that hold more stay pending. Returns how far all of them
-    /// have been read.
-    fn read(&mut self, upto: u64, most: usize, out: &mut Vec<Delivery>) -> u64 {
-        self.pending.sort_unstable();
-        self.pending.dedup();
-        let (slots, entries, heads) = (&mut self.slots, &mut self.entries, &mut self.heads);
-        // A topic that was let go may have been marked before.
-        self.pending.retain(|slot| slots.contains(*slot as usize));
-        if let [only] = self.pending[..] {
-            // Nothing to merge with: where it goes on need not be known.
-            heads.push(Reverse((0, only)));
-        } else {
-            for at in &self.pending {
-                let next = slots[*at as usize].next(upto, &self.shared, out);
-                heads.extend(next.map(|next| Reverse((next, *at))));
-            }
-        }
-        let (mut left, mut horizon) = (most.max(1), upto);
-        while let Some(Reverse((next, at))) = heads.pop() {
-            if left == 0 {
-                // Nothing may overtake what is still to be read.
-                horizon = next - 1;
-                heads.clear();
-                break;
-            }
-            // A run of one topic, up to where another one goes on.
-            let bound = heads.peek().map_or(upto, |Reverse((next, _))| next - 1);
-            let slot = &mut slots[at as usize];
-            let floor = slot.floor.as_ref().map(|floor| &floor.seen);
-            // What was there a moment ago may be gone now: the same lock tells what is read and what is lost.
-            let found = lock(&slot.topic.ring).read(slot.position, bound, left, floor, entries);
-            slot.note(found, &self.shared, out);
-            let read_to = entries.last().filter(|_| entries.len() == left).map_or(bound, |last| last.index);
-            slot.position = slot.position.max(read_to);
-            left -= entries.len();
-            let me = self.me.as_deref();
-            out.extend(
-                entries
-                    .drain(..)
-                    .filter(|entry| slot.floor.as_ref().is_none_or(|floor| floor.is_new(entry)))
-                    .filter(|entry| me.is_none() || entry.from.as_deref() != me)
-                    .map(|entry| match entry.gap {
-                        Some(cause) => Delivery::Gap { topic: entry.topic.clone(), cause },
-                        None => Delivery::Message(entry),
-                    }),
-            );
-            heads.extend(found.next.filter(|next| *next <= upto).map(|next| Reverse((next, at))));
-        }
-        self.pending.retain(|slot| {
-            let slot = &mut slots[*slot as usize];
-            slot.position = slot.position.max(horizon);
-            if slot.floor.as_ref().is_some_and(|floor| floor.place <= slot.position) {
-                slot.floor = None;
-            }
-            slot.newest > slot.position
-        });
-        horizon
-    }
-
-    /// Listens to a topic, or finds the slot that does already.
-    fn hold(&mut self, name: &TopicName) -> Result<u32, SubscribeError> {
-        if let Some(slot) = self.by_name.get(name) {
-            return Ok(*slot);
-        }
-        let max = self.shared.limits.reader_topics_max;
-        if self.slots.len() >= max {
-            return Err(SubscribeError::TooManyOfReader { max });
-        }
-        let entry = self.slots.vacant_entry();
-        let slot = entry.key() as u32;
-        let (topic, key) = self.shared.listen(name, &self.mailbox, slot)?;
-        entry.insert(Slot { topic, key, position: 0, settled: 0, floor: None, newest: 0 });
-        self.by_name.insert(name.clone(), slot);
-        Ok(slot)
-    }
-
-    /// Puts a slot where it begins, and prepares what has to be said first.
-    fn begin(
-        &mut self,
-        at: u32,
-        start: &Start,
-        resumed: Result<Cursor, GapCause>,
-        place: &Place,
-        now: Now,
-        standing: Option<Standing>,
-    ) {
-        self.forget_prepared(at);
-        let slot = &mut self.slots[at as usize];
-        let mut ring = lock(&slot.topic.ring);
-        ring.expire(now.monotonic_ms);
-        let mut gap = |cause| {
-            self.prepared.push_back(Prepared::Gap(at, cause));
-            self.shared.count_gap();
-        };
-        if standing.as_ref().is_some_and(|standing| !standing.stands) {
-            gap(GapCause::NodeSilent);
-        }
-        slot.floor = None;
-        // What goes of the past before it is read was not promised, unless a cursor asks for it.
-        slot.settled = place.index;
-        slot.position = match (start, resumed) {
-            (Start::Now, _) => place.index,
-            (Start::After(_), Ok(cursor)) => {
-                // A State topic lets go of nothing: that a value was replaced is not a gap.
-                let seen = Seen { cursor, absent: place.absent.clone() };
-                let unsent = standing.as_ref().is_some_and(|standing| !seen.dominates(&standing.floors));
-                if unsent || ring.has_let_go_above(&seen) {
-                    gap(GapCause::Evicted);
-                    if slot.topic.kind == TopicKind::State {
-                        self.prepared.push_back(Prepared::Snapshot(at));
-                    }
-                }
-                slot.floor = Some(Floor { seen, place: place.index });
-                slot.settled = ring.gone();
-                slot.settled
-            }
-            (_, resumed) => {
-                if let Err(cause) = resumed {
-                    gap(cause);
-                }
-                match (slot.topic.kind, start) {
-                    (TopicKind::State, _) => {
-                        self.prepared.push_back(Prepared::Snapshot(at));
-                        place.index
-                    }
-                    // A Signal keeps nothing: its ring is for streams that are there, or come back at once.
-                    (TopicKind::Signal | TopicKind::Local, _) => place.index,
-                    (_, Start::Retained { last }) => ring.place_before_last(*last),
-                    _ => ring.gone(),
-                }
-            }
-        };
+    /// What it holds: names and patterns, as they were joined.
+    pub fn holds(&self) -> impl Iterator<Item = Pattern> {
+        let named = self.slots.iter().filter(|(_, slot)| slot.named).map(|(_, slot)| (&slot.topic.name).into());
+        named.chain(self.patterns.iter().map(|(_, hold)| hold.pattern.clone()))
     }
 }
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        for slot in self.slots.drain() {
-            slot.topic.unlisten(self.mailbox.shard, slot.key);
-        }
+        self.let_all_go();
         self.shared.readers.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -3,6 +3,7 @@
 use tidings_wire::{Cursor, OriginTag, event::GapCause};
 
 use crate::{
+    cluster::Seen,
     log::Place,
     plant::{Plant, planted},
 };
@@ -15,10 +16,10 @@ pub const CURSOR_AGE_S_MAX: u64 = 60 * 60;
 pub(crate) const WAIT_MS: u64 = 1_000;
 
 /// What a cursor comes to.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub(crate) enum Resume {
-    /// The log has all that it covers.
-    Here(Cursor),
+    /// The log has all that its reader has seen.
+    Here(Seen),
     /// The log has less, and may get it.
     Ahead,
     /// The cause of the gap that its reader has to be told.
@@ -47,7 +48,7 @@ pub(crate) fn resume(
     let mut ahead = cursor.iter().filter(|(origin, stamp)| !has(*origin, *stamp)).peekable();
     if ahead.peek().is_none() || planted(Plant::ResumeBeforeCaughtUp) {
         drop(ahead);
-        return Resume::Here(cursor);
+        return Resume::Here(Seen { cursor, absent: place.absent.clone() });
     }
     if ahead.all(|(origin, stamp)| may_come(origin, stamp)) { Resume::Ahead } else { Resume::Gap(GapCause::Rewound) }
 }

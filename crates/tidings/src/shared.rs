@@ -8,23 +8,24 @@ use std::{
     },
 };
 
-use tidings_wire::{Cursor, Keep, NodeName, OriginTag, TopicKind, TopicName};
-use tokio::sync::Notify;
+use tidings_wire::{Cursor, Keep, NodeName, OriginTag, Pattern, TopicKind, TopicName};
+use tokio::sync::{Notify, oneshot};
 
 use crate::{
     Limits, Payload,
     clock::Clock,
-    cluster::Bucket,
+    cluster::{Bucket, Needs, Seen},
     error::{PublishError, SubscribeError},
     lock,
     log::{NodeLog, Now, Place, Publication},
     mailbox::Mailbox,
+    patterns::Patterns,
     plant::{Plant, planted},
     publish::Published,
     ring::Ring,
     serve::Served,
     shard::Shard,
-    topic::Topic,
+    topic::{Listens, Topic},
 };
 
 /// What a join finds of a Signal topic's interest.
@@ -44,9 +45,11 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) clock: Box<dyn Clock>,
     /// The critical section of a publish. Locked for a few hundred instructions, never across an await; a topic's
-    /// ring, a topic's listeners and `served` may be locked under it, never the other way round.
+    /// ring, a topic's listeners, `patterns` and `served` may be locked under it, never the other way round.
     pub(crate) log: Mutex<NodeLog>,
     pub(crate) shards: Box<[Arc<Shard>]>,
+    /// Who listens to patterns, and all topics by name.
+    pub(crate) patterns: Patterns,
     /// Declared families, in the order of their declaration.
     pub(crate) served: Mutex<Vec<Served>>,
     /// Readers alive.
@@ -59,7 +62,9 @@ pub(crate) struct Shared {
     /// take.
     waiting: Mutex<Vec<Weak<Mailbox>>>,
     /// There is something to be sent to peers.
-    pub(crate) outgoing: Notify,
+    pub(crate) outgoing: Arc<Notify>,
+    /// Ends the engine; taken by who stops the node.
+    pub(crate) stop: Mutex<Option<oneshot::Sender<oneshot::Sender<()>>>>,
     /// Peers came or went, or told that they have applied more.
     pub(crate) news: Notify,
 }
@@ -82,13 +87,15 @@ impl Shared {
             clock,
             log: Mutex::new(NodeLog::new(origin, shards)),
             shards: (0..shards).map(|_| Arc::default()).collect(),
+            patterns: Patterns::new(shards),
             served: Mutex::default(),
             readers: AtomicUsize::new(0),
             next_shard: AtomicUsize::new(0),
             gaps: AtomicU64::new(0),
             waiting: Mutex::default(),
-            outgoing: Notify::new(),
+            outgoing: Arc::default(),
             news: Notify::new(),
+            stop: Mutex::default(),
         }
     }
 
@@ -137,32 +144,101 @@ impl Shared {
         let (now, mut log) = (self.now(), self.log());
         let topic =
             self.topic(&mut log, now, name).ok_or(SubscribeError::TooManyTopics { max: self.limits.topics_max })?;
-        let key = topic.listen(mailbox, slot);
-        if topic.kind == TopicKind::Signal
-            && let Some(cluster) = &mut log.cluster
-            && cluster.needs.topic(&topic)
-        {
-            cluster.beat_all();
-            self.outgoing.notify_one();
+        let key = topic.listen(mailbox, slot, Listens::ByName);
+        if topic.kind == TopicKind::Signal {
+            self.need(&mut log, |needs| needs.topic(&topic));
         }
         Ok((topic, key))
     }
 
-    /// What a join on these topics finds of interest: for each Signal topic what other nodes may not have sent here, or
-    /// that some of them have not answered yet. `None` for topics that go to all nodes.
-    pub(crate) fn standing<'a>(&self, topics: impl Iterator<Item = &'a Topic>) -> Vec<Option<Standing>> {
+    /// A reader needs more than before: peers are told at once.
+    fn need(&self, log: &mut NodeLog, needs: impl FnOnce(&mut Needs) -> bool) {
+        if let Some(cluster) = &mut log.cluster
+            && needs(&mut cluster.needs)
+        {
+            cluster.beat_all();
+            self.outgoing.notify_one();
+        }
+    }
+
+    /// What a join finds of interest: for each bucket what other nodes may not have sent here, and whether some have
+    /// not answered yet. `None` for what goes to all nodes.
+    pub(crate) fn standing(&self, buckets: impl Iterator<Item = Option<Bucket>>) -> Vec<Option<Standing>> {
         let log = self.log();
-        let Some(cluster) = &log.cluster else { return topics.map(|_| None).collect() };
-        let standing = |topic: &Topic| {
-            let bucket = Bucket::of(&topic.name);
-            let floors =
-                || if planted(Plant::InterestFloorIgnored) { Cursor::default() } else { cluster.needs.floors(bucket) };
-            (topic.kind == TopicKind::Signal).then(|| Standing {
-                stands: planted(Plant::InterestNotAwaited) || cluster.stands(bucket, |origin| log.has(origin)),
-                floors: floors(),
-            })
+        let Some(cluster) = &log.cluster else { return buckets.map(|_| None).collect() };
+        let standing = |bucket| Standing {
+            stands: planted(Plant::InterestNotAwaited) || cluster.stands(bucket, |origin| log.has(origin)),
+            floors: if planted(Plant::InterestFloorIgnored) { Cursor::default() } else { cluster.needs.floors(bucket) },
         };
-        topics.map(standing).collect()
+        buckets.map(|bucket| bucket.map(standing)).collect()
+    }
+
+    /// The bucket of a pattern, if Signal topics may be among its own: not where one family holds it whole.
+    pub(crate) fn bucket_of(&self, pattern: &Pattern) -> Option<Bucket> {
+        let retained = |served: &Served| served.kind.is_retained() && served.pattern.holds(pattern);
+        (!lock(&self.served).iter().any(retained)).then(|| Bucket::of_pattern(pattern))
+    }
+
+    /// Ends what [`listen`](Self::listen) began.
+    pub(crate) fn unlisten(&self, topic: &Topic, shard: usize, key: usize) {
+        topic.unlisten(shard, key, Listens::ByName);
+    }
+
+    /// Listens to a pattern: every topic of it that begins from here on is introduced, the others can be listed.
+    pub(crate) fn listen_pattern(&self, pattern: &Pattern, mailbox: &Arc<Mailbox>, hold: u32) -> usize {
+        let bucket = self.bucket_of(pattern);
+        let mut log = self.log();
+        if bucket.is_some() {
+            self.need(&mut log, |needs| needs.pattern(pattern));
+        }
+        self.patterns.listen(pattern, mailbox, hold)
+    }
+
+    /// Ends what [`listen_pattern`](Self::listen_pattern) began.
+    pub(crate) fn unlisten_pattern(&self, pattern: &Pattern, shard: usize, key: usize) {
+        self.patterns.unlisten(pattern, shard, key);
+    }
+
+    /// Listens to a topic that a pattern has found, without keeping it; `None` where it is forgotten already.
+    pub(crate) fn listen_found(&self, topic: &Arc<Topic>, mailbox: &Arc<Mailbox>, slot: u32) -> Option<usize> {
+        let shard = &self.shards[mailbox.shard];
+        let (key, unmarked) = {
+            let mut log = self.log();
+            if topic.is_forgotten() {
+                return None;
+            }
+            let key = topic.listen(mailbox, slot, Listens::Found);
+            // What came while nobody listened has waked nobody, and no round may be under way that covers it.
+            let newest = lock(&topic.ring).newest().map_or(0, |entry| entry.index);
+            let unmarked = newest > shard.marked.load(Ordering::Acquire);
+            if unmarked {
+                log.queue(topic);
+            }
+            (key, unmarked)
+        };
+        if unmarked {
+            // Its own shard has to be woken; the others find it in their inbox with what comes next.
+            shard.wake.notify_one();
+        }
+        Some(key)
+    }
+
+    /// Ends what [`listen_found`](Self::listen_found) began.
+    pub(crate) fn unlisten_found(&self, topic: &Topic, shard: usize, key: usize) {
+        topic.unlisten(shard, key, Listens::Found);
+    }
+
+    /// Whether something above a cursor is gone with topics that were forgotten.
+    pub(crate) fn has_forgotten_above(&self, seen: &Seen) -> bool {
+        let log = self.log();
+        !(seen.dominates(&log.forgotten) && seen.dominates(&log.signals_gone))
+    }
+
+    /// Forgets topics that nobody would miss; says how many.
+    pub(crate) fn forget_idle(&self, log: &mut NodeLog, now: Now) -> usize {
+        let forgotten = log.forget_idle(now);
+        forgotten.iter().for_each(|topic| self.patterns.forget(&topic.name));
+        forgotten.len()
     }
 
     pub(crate) fn publish(
@@ -223,7 +299,7 @@ impl Shared {
         if let Some(topic) = log.topics.get(name) {
             return Some(topic.clone());
         }
-        if log.topics.len() >= topics_max && log.forget_idle(now) == 0 {
+        if log.topics.len() >= topics_max && self.forget_idle(log, now) == 0 {
             return None;
         }
         let (kind, keep) = self.declared(name);
@@ -232,8 +308,9 @@ impl Shared {
             gone.merge(&log.signals_gone);
         }
         let ring = Ring::new(kind, keep, self.limits.ring_bytes_max, self.limits.tombstone_age_s * 1000, gone);
-        let topic = Arc::new(Topic::new(name.clone(), ring, self.shards.len()));
+        let topic = Arc::new(Topic::new(name.clone(), ring, self.shards.len(), self.patterns.are_heard()));
         log.topics.insert(name.clone(), topic.clone());
+        self.patterns.begin(&topic);
         Some(topic)
     }
 }
@@ -242,5 +319,7 @@ impl Drop for Shared {
     fn drop(&mut self) {
         // The shards wait for a publish that cannot come any more: let them see that the hub is gone.
         self.shards.iter().for_each(|shard| shard.wake.notify_one());
+        // So does the driver.
+        self.outgoing.notify_one();
     }
 }

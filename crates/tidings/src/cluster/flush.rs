@@ -50,6 +50,10 @@ impl NodeLog {
             }
         }
         let Some(cluster) = &mut self.cluster else { return };
+        if let Some(stamp) = cluster.confirm.take() {
+            let to = cluster.peers.keys().cloned().collect();
+            sends.push(Send { to, frame: Frame::Confirm { stamp } });
+        }
         sends.extend(cluster.directs.drain(..).map(|(to, entry)| Send::one(to, Frame::Direct(entry))));
     }
 

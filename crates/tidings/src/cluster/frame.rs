@@ -19,7 +19,7 @@ const MAGIC: u8 = 0xB7;
 pub(crate) const FRAME_VERSION: u8 = 1;
 
 /// Bytes of a frame: four of the largest messages, so that a full frame never has to be cut inside one.
-pub(crate) const FRAME_BYTES_MAX: usize = 4 * 1024 * 1024 + 64 * 1024;
+pub const FRAME_BYTES_MAX: usize = 4 * 1024 * 1024 + 64 * 1024;
 
 /// Entries of one data frame.
 pub(crate) const FRAME_ENTRIES_MAX: usize = 512;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tidings_wire::{NodeName, OriginTag, TopicKind, TopicName, event::GapCause};
+use tidings_wire::{NodeName, OriginTag, Pattern, TopicKind, TopicName, event::GapCause};
 
 use super::{Beat, Data, Envelope, Event, Frame, Holds, MemberState, Peer, Send, frame::WireEntry, serve};
 use crate::{
@@ -67,7 +67,10 @@ impl Shared {
             Event::Unreadable(node, error) => {
                 self.gone(&mut log, now, &node, MemberState::Incompatible, Some(error.to_string()), &mut outcome);
             }
-            Event::Tick => log.tick(now, self.limits.cursor_age_s_max, &mut outcome),
+            Event::Tick => {
+                let is_held = |pattern: &Pattern| self.patterns.is_held(pattern);
+                log.tick(now, self.limits.cursor_age_s_max, is_held, &mut outcome);
+            }
             Event::Flush => {}
             Event::Stop => {
                 if let Some(cluster) = &mut log.cluster {
@@ -138,7 +141,10 @@ impl Shared {
             }
             Frame::Need { origin: of, have } => log.need(&node, of.into(), have, &mut outcome.send),
             Frame::Data(data) => match self.apply(log, now, &node, origin, data, &mut outcome.send) {
-                Ok(woken) => outcome.woken |= woken,
+                Ok(woken) => {
+                    outcome.woken |= woken;
+                    outcome.news = true;
+                }
                 Err(refusal) => {
                     self.gone(log, now, &node, MemberState::Incompatible, Some(refusal.reason()), outcome);
                 }
@@ -282,10 +288,10 @@ impl NodeLog {
         self.cluster.iter().flat_map(|cluster| cluster.peers.keys().cloned()).collect()
     }
 
-    fn tick(&mut self, now: Now, cursor_age_s: u64, outcome: &mut Outcome) {
+    fn tick(&mut self, now: Now, cursor_age_s: u64, is_held: impl Fn(&Pattern) -> bool, outcome: &mut Outcome) {
         let Some(cluster) = &mut self.cluster else { return };
         if cluster.beat_is_due(now) {
-            cluster.needs.sweep(now.monotonic_ms);
+            cluster.needs.sweep(now.monotonic_ms, is_held);
             cluster.beat_all();
             self.retire(now, cursor_age_s);
         }
@@ -333,7 +339,8 @@ impl NodeLog {
             let has = peer.applied.entry(origin).or_default();
             *has = stamp.max(*has);
         }
-        outcome.news |= peer.has(me) > had;
+        // Somebody may wait for it, or for what was told first.
+        outcome.news |= peer.has(me) > had || peer.interest.is_none();
         if let Some(wants) = beat.wants
             && peer.interest.as_ref().is_none_or(|known| known.version < wants.version)
         {

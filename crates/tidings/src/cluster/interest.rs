@@ -22,6 +22,9 @@ pub(crate) const BUCKETS: u16 = 1024;
 /// For how long a node stays interested after its last reader: a reload or a short break changes nothing.
 const LINGER_MS: u64 = 10_000;
 
+/// How often it is looked for buckets that nobody reads any more.
+const SWEEP_MS: u64 = 1_000;
+
 /// Signal topics that are wanted or left out together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Bucket {
@@ -78,15 +81,14 @@ impl Interest {
 #[derive(Debug)]
 enum Holder {
     Topic(Weak<Topic>),
-    /// Alive as long as a reader holds the pattern.
-    Pattern(Weak<()>),
+    Pattern(Pattern),
 }
 
 impl Holder {
-    fn is_read(&self) -> bool {
+    fn is_read(&self, is_held: impl Fn(&Pattern) -> bool) -> bool {
         match self {
             Self::Topic(topic) => topic.upgrade().is_some_and(|topic| topic.readers() > 0),
-            Self::Pattern(held) => held.strong_count() > 0,
+            Self::Pattern(pattern) => is_held(pattern),
         }
     }
 }
@@ -108,6 +110,7 @@ struct Need {
 #[derive(Debug, Default)]
 pub(crate) struct Needs {
     version: u64,
+    swept_ms: u64,
     buckets: BTreeMap<Bucket, Need>,
 }
 
@@ -117,9 +120,9 @@ impl Needs {
         self.hold(Bucket::of(&topic.name), topic.name.as_str(), || Holder::Topic(Arc::downgrade(topic)))
     }
 
-    /// A reader listens to a pattern, for as long as `held` lives; says whether peers have to be told.
-    pub(crate) fn pattern(&mut self, pattern: &Pattern, held: &Arc<()>) -> bool {
-        self.hold(Bucket::of_pattern(pattern), pattern.as_str(), || Holder::Pattern(Arc::downgrade(held)))
+    /// A reader listens to a pattern; says whether peers have to be told.
+    pub(crate) fn pattern(&mut self, pattern: &Pattern) -> bool {
+        self.hold(Bucket::of_pattern(pattern), pattern.as_str(), || Holder::Pattern(pattern.clone()))
     }
 
     fn hold(&mut self, bucket: Bucket, name: &str, holder: impl FnOnce() -> Holder) -> bool {
@@ -130,21 +133,20 @@ impl Needs {
         let since = self.version;
         let need = self.buckets.entry(bucket).or_insert_with(|| Need { since, ..Need::default() });
         need.idle_since_ms = None;
-        match need.holders.get_mut(name) {
-            Some(known) if known.is_read() => {}
-            Some(known) => *known = holder(),
-            None => {
-                need.holders.insert(name.into(), holder());
-            }
-        }
+        // A topic of this name may have been forgotten, and have begun again.
+        need.holders.insert(name.into(), holder());
         is_new
     }
 
     /// Gives up buckets that nobody has read for a while; says whether peers have to be told.
-    pub(crate) fn sweep(&mut self, now_ms: u64) -> bool {
+    pub(crate) fn sweep(&mut self, now_ms: u64, is_held: impl Fn(&Pattern) -> bool) -> bool {
+        if now_ms < self.swept_ms + SWEEP_MS {
+            return false;
+        }
+        self.swept_ms = now_ms;
         let before = self.buckets.len();
         self.buckets.retain(|_, need| {
-            need.holders.retain(|_, holder| holder.is_read());
+            need.holders.retain(|_, holder| holder.is_read(&is_held));
             if !need.holders.is_empty() {
                 need.idle_since_ms = None;
                 return true;
@@ -229,16 +231,15 @@ mod tests {
 
     #[test]
     fn what_is_not_read_any_more_is_given_up_after_a_while() {
-        let (mut needs, held) = (Needs::default(), Arc::new(()));
-        assert!(needs.pattern(&Pattern::new("a/b/*").unwrap(), &held));
-        assert!(!needs.pattern(&Pattern::new("a/b/**").unwrap(), &held), "the same bucket");
+        let mut needs = Needs::default();
+        assert!(needs.pattern(&Pattern::new("a/b/*").unwrap()));
+        assert!(!needs.pattern(&Pattern::new("a/b/**").unwrap()), "the same bucket");
         needs.answered(OriginTag::from_low_bits(1), needs.version(), 7);
         assert_eq!(needs.floors(topic("a/b/c")).get(OriginTag::from_low_bits(1)), 7);
-        assert!(!needs.sweep(0));
-        drop(held);
-        assert!(!needs.sweep(0));
-        assert!(!needs.sweep(LINGER_MS - 1));
-        assert!(needs.sweep(LINGER_MS));
+        assert!(!needs.sweep(1_000, |_| true));
+        assert!(!needs.sweep(2_000, |_| false), "its reader may come back");
+        assert!(!needs.sweep(2_000 + LINGER_MS - 1, |_| false));
+        assert!(needs.sweep(3_000 + LINGER_MS, |_| false));
         assert!(needs.interest().buckets.is_empty());
         assert_eq!(needs.floors(topic("a/b/c")), Cursor::default());
     }

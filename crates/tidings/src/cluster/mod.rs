@@ -36,15 +36,17 @@ use std::{
 use tidings_wire::{NodeName, OriginTag, TopicName};
 
 pub(crate) use flush::Send;
+pub use frame::FRAME_BYTES_MAX;
 pub(crate) use frame::{Beat, Data, Envelope, Frame, FrameError, Holds, Outgoing};
 pub(crate) use interest::{Bucket, Interest, Needs};
 pub(crate) use member::Members;
 pub use member::{Member, MemberState};
 pub(crate) use origins::{Absent, Origins, Seen};
 pub(crate) use peer::Peer;
-pub(crate) use resend::Resend;
+use resend::Resend;
 
 use crate::{
+    Limits,
     entry::Entry,
     log::Now,
     plant::{Plant, planted},
@@ -95,6 +97,8 @@ pub(crate) struct Cluster {
     pub(crate) origins: Origins,
     /// Values that stand in for superseded ones, and that this node has not applied by their own stamp.
     pub(crate) standins: BTreeMap<TopicName, Arc<Entry>>,
+    /// Peers are to be asked to tell when they have applied this node's messages up to here.
+    confirm: Option<u64>,
     /// Messages for one node alone that were not sent yet.
     directs: Vec<(NodeName, Outgoing)>,
     /// Nodes that are told at the end of this event where this one stands.
@@ -107,7 +111,8 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     /// A node that knows nobody yet.
-    pub(crate) fn new(resend: Resend) -> Self {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let resend = Resend::new(limits.resend_messages_max, limits.resend_bytes_max);
         Self { resend, ..Self::default() }
     }
 
@@ -159,6 +164,17 @@ impl Cluster {
     /// Whether some peer is this origin, or has what it published up to a stamp.
     pub(crate) fn may_bring(&self, origin: OriginTag, stamp: u64) -> bool {
         self.peers.values().any(|peer| peer.origin == Some(origin) || peer.has(origin) >= stamp)
+    }
+
+    /// Whether this node has what its peers have told to have, and all of them have told.
+    pub(crate) fn has_caught_up(&self, me: OriginTag, has: impl Fn(OriginTag) -> u64) -> bool {
+        let told = self.peers.values().all(|peer| peer.interest.is_some());
+        told && self.lacking(|origin| if origin == me { u64::MAX } else { has(origin) }).is_empty()
+    }
+
+    /// Asks peers to tell as soon as they have applied this node's messages up to a stamp.
+    pub(crate) fn ask_to_confirm(&mut self, stamp: u64) {
+        self.confirm = Some(stamp.max(self.confirm.unwrap_or(0)));
     }
 
     /// How many peers have told that they applied what `me` published up to a stamp.

@@ -65,7 +65,7 @@ impl Absent {
 }
 
 /// What a reader has that resumes: what its cursor covers, and what such cursors do not list any more.
-#[derive(Debug)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Seen {
     pub(crate) cursor: Cursor,
     pub(crate) absent: Arc<Absent>,
@@ -75,6 +75,11 @@ impl Seen {
     /// Whether the reader has the message with this stamp.
     pub(crate) fn covers(&self, origin: OriginTag, stamp: u64) -> bool {
         self.absent.covers(&self.cursor, origin, stamp)
+    }
+
+    /// What a reader of either has for certain.
+    pub(crate) fn earliest(self, other: Self) -> Self {
+        Self { cursor: self.cursor.earliest(&other.cursor), absent: other.absent }
     }
 
     /// Whether it has everything up to another cursor.

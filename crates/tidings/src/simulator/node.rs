@@ -121,7 +121,7 @@ impl SimulatedReader {
     pub(super) fn change(&mut self, topic: TopicName) {
         let Some(reader) = &mut self.reader else { return };
         if self.topics.remove(&topic).is_some() {
-            reader.leave(&topic);
+            reader.leave(&(&topic).into());
             self.heard.retain(|heard| heard.topic() != Some(&topic));
             self.calls.values_mut().for_each(|topics| topics.retain(|held| *held != topic));
         } else {
@@ -134,7 +134,7 @@ impl SimulatedReader {
         self.call += 1;
         self.calls.insert(self.call, topics.iter().map(|(topic, _)| topic.clone()).collect());
         if let Some(reader) = &mut self.reader {
-            reader.join(self.call, topics);
+            reader.join(self.call, topics.into_iter().map(|(topic, start)| (topic.into(), start)).collect());
         }
     }
 
@@ -164,7 +164,12 @@ impl SimulatedReader {
                 let value = entry.and_then(|entry| entry.payload.as_ref()?.decode().ok());
                 self.heard.push(Heard::Snapshot { topic, value });
             }
-            Delivery::Gap { topic, cause } => self.heard.push(Heard::Gap { topic, cause }),
+            Delivery::Gap { topic, cause } => {
+                if let Some(topic) = topic.as_topic() {
+                    self.heard.push(Heard::Gap { topic, cause });
+                }
+            }
+            Delivery::Complete { .. } => {}
             Delivery::Rewound => self.heard.push(Heard::Rewound),
             Delivery::Joined { call, cursor } => {
                 for topic in self.calls.remove(&call).unwrap_or_default() {

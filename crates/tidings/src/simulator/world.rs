@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     Hub, Limits, Payload,
-    cluster::{Cluster, Envelope, Event, Resend, Send},
+    cluster::{Cluster, Envelope, Event, Send},
     shard::Round,
 };
 
@@ -104,14 +104,14 @@ impl World {
         let limits = |limits: &mut Limits| {
             limits.cursor_age_s_max = self.plan.cursor_age_s;
             limits.tombstone_age_s = self.plan.tombstone_age_s;
+            limits.resend_messages_max = self.plan.resend_max.unwrap_or(limits.resend_messages_max);
         };
         let builder = Hub::builder(&format!("n{node}")).expect("a plain name");
         let hub = builder.limits(limits).clock(clock).build_still(self.starts);
         hub.serve(VALUE);
         hub.serve(LOG);
         hub.serve(LONG);
-        let resend = self.plan.resend_max.map_or_else(Resend::default, Resend::with_messages_max);
-        hub.shared.log().cluster = Some(Cluster::new(resend));
+        hub.shared.log().cluster = Some(Cluster::new(hub.limits()));
         self.log(|| format!("n{node} starts as {}", hub.origin()));
         self.nodes[node] = Some(SimulatedNode { hub, round: Round::default(), sees: Default::default() });
     }

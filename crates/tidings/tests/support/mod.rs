@@ -14,7 +14,7 @@ use std::{
 
 use tidings::{
     Clock, Delivery, Entry, Hub, Limits, Payload, Reader, Start,
-    wire::{Events, Signal, State, TopicName, event::GapCause, topics},
+    wire::{Events, Pattern, Signal, State, TopicName, event::GapCause, topics},
 };
 
 topics! {
@@ -74,6 +74,10 @@ pub(crate) fn hub_on(clock: &HandClock, limits: impl FnOnce(&mut Limits)) -> Hub
 
 pub(crate) fn name(text: &str) -> TopicName {
     TopicName::new(text).unwrap()
+}
+
+pub(crate) fn pattern(text: &str) -> Pattern {
+    Pattern::new(text).unwrap()
 }
 
 pub(crate) fn number(value: u64) -> Payload {
@@ -139,7 +143,7 @@ pub(crate) async fn joined(hub: &Hub, topics: &[&str], start: &Start) -> (Reader
 
 /// Joins, and reads until the topics are live.
 pub(crate) async fn join(reader: &mut Reader, topics: &[&str], start: &Start) -> Vec<Delivery> {
-    assert!(reader.join(1, topics.iter().map(|topic| (name(topic), start.clone())).collect()).is_empty());
+    assert!(reader.join(1, topics.iter().map(|topic| (pattern(topic), start.clone())).collect()).is_empty());
     read_up_to_here(reader).await
 }
 
@@ -150,6 +154,7 @@ pub(crate) enum Said {
     Cleared(String),
     Snapshot(String, Option<u64>),
     Gap(String, GapCause),
+    Complete(String),
     Rewound,
     Joined(u64),
 }
@@ -174,6 +179,7 @@ fn say(delivery: &Delivery) -> Said {
             entry.as_ref().map(|entry| value(entry).expect("a value, not a tombstone")),
         ),
         Delivery::Gap { topic, cause } => Said::Gap(topic.to_string(), *cause),
+        Delivery::Complete { pattern } => Said::Complete(pattern.to_string()),
         Delivery::Rewound => Said::Rewound,
         Delivery::Joined { call, .. } => Said::Joined(*call),
         other => panic!("an unknown delivery: {other:?}"),
