@@ -37,6 +37,8 @@
 mod builder;
 mod clock;
 mod cluster;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod engine;
 mod entry;
 mod error;
@@ -61,6 +63,8 @@ mod shared;
 mod simulator;
 mod snapshot;
 mod subscription;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod topic;
 mod vector;
 

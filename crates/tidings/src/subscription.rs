@@ -17,14 +17,16 @@ use crate::{Delivery, Reader};
 #[derive(Debug)]
 pub struct Subscription {
     reader: Reader,
-    /// Read and not handed out yet: at most one batch.
+    /// Read and not handed out yet: at most one batch, or what came until it was ready.
     ready: VecDeque<Delivery>,
     batch: Vec<Delivery>,
+    /// Its join has been told.
+    is_live: bool,
 }
 
 impl Subscription {
     pub(crate) fn new(reader: Reader) -> Self {
-        Self { reader, ready: VecDeque::new(), batch: Vec::new() }
+        Self { reader, ready: VecDeque::new(), batch: Vec::new(), is_live: false }
     }
 
     /// The next message, snapshot or gap.
@@ -32,19 +34,44 @@ impl Subscription {
         std::future::poll_fn(|context| self.poll(context)).await
     }
 
+    /// Waits until the subscription is live on the whole cluster: whatever any node publishes from here on is heard.
+    ///
+    /// Of a State or Events topic, and on a node alone, that is at once. A Signal goes only to nodes that asked for it:
+    /// the others have answered by then, or one second has passed and a [`Delivery::Gap`] says that one of them has
+    /// not. Nothing is lost by waiting: what comes meanwhile is handed out by [`next`](Self::next).
+    pub async fn ready(&mut self) {
+        std::future::poll_fn(|context| {
+            while !self.is_live {
+                if self.read(context).is_pending() {
+                    return Poll::Pending;
+                }
+            }
+            Poll::Ready(())
+        })
+        .await;
+    }
+
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Delivery> {
         loop {
             if let Some(delivery) = self.ready.pop_front() {
                 return Poll::Ready(delivery);
             }
-            match self.reader.poll_read(context, &mut self.batch) {
-                Poll::Pending => return Poll::Pending,
-                // One topic that is joined once: that it is live is nothing to tell.
-                Poll::Ready(()) => self
-                    .ready
-                    .extend(self.batch.drain(..).filter(|delivery| !matches!(delivery, Delivery::Joined { .. }))),
+            if self.read(context).is_pending() {
+                return Poll::Pending;
             }
         }
+    }
+
+    fn read(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let read = self.reader.poll_read(context, &mut self.batch);
+        for delivery in self.batch.drain(..) {
+            match delivery {
+                // Joined once: that it is live is nothing to hand out.
+                Delivery::Joined { .. } => self.is_live = true,
+                delivery => self.ready.push_back(delivery),
+            }
+        }
+        read
     }
 }
 

@@ -1,0 +1,3 @@
+//! Testing code that uses a hub.
+
+pub use crate::engine::mesh::{Mesh, MeshCarrier};
