@@ -1,4 +1,4 @@
-//! A subscription: one topic as a stream.
+//! A subscription: one topic, or all of a pattern, as a stream.
 
 use std::{
     collections::VecDeque,
@@ -10,7 +10,7 @@ use futures_core::Stream;
 
 use crate::{Delivery, Reader};
 
-/// One topic of a hub as a [`Stream`] of [`Delivery`]. Dropping it unsubscribes.
+/// One topic of a hub, or all topics of a pattern, as a [`Stream`] of [`Delivery`]. Dropping it unsubscribes.
 ///
 /// It never ends by itself, and never loses silently: a subscriber that is slower than the topic's
 /// ring is long gets a [`Delivery::Gap`], and goes on with what the ring holds.
@@ -27,6 +27,20 @@ pub struct Subscription {
 impl Subscription {
     pub(crate) fn new(reader: Reader) -> Self {
         Self { reader, ready: VecDeque::new(), batch: Vec::new(), is_live: false }
+    }
+
+    /// Skips what this sender publishes with [`Hub::broadcast_from`](crate::Hub::broadcast_from), on every node and on
+    /// replay.
+    #[must_use]
+    pub fn excluding(mut self, sender: &str) -> Self {
+        self.reader = self.reader.excluding(sender);
+        self
+    }
+
+    /// Ends it: what dropping does, by Phoenix's name. (There it takes a topic and ends all subscriptions that the
+    /// process has to it; here each subscription is a value of its own.)
+    pub fn unsubscribe(self) {
+        drop(self);
     }
 
     /// The next message, snapshot or gap.

@@ -2,4 +2,5 @@
 
 mod http;
 mod page_stream;
+mod patterns;
 mod support;
