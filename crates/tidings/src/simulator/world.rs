@@ -168,6 +168,9 @@ impl World {
                 self.log(|| format!("reader {reader} is cut"));
                 self.readers[reader].reader = None;
                 self.readers[reader].node = self.random.below(plan.nodes as u64) as usize;
+                if self.random.per_mille(300) {
+                    self.readers[reader].away_until_ms = self.now() + self.random.between(0, plan.away_ms_max);
+                }
             }
             if self.random.per_mille(plan.stalls_per_mille) {
                 self.readers[reader].stalled_until_ms = self.now() + self.random.between(10, 3_000);
@@ -285,7 +288,7 @@ impl World {
 
     fn open_readers(&mut self) {
         for at in 0..self.readers.len() {
-            if self.readers[at].reader.is_some() {
+            if self.readers[at].reader.is_some() || self.now() < self.readers[at].away_until_ms {
                 continue;
             }
             let mut node = self.readers[at].node;
@@ -343,7 +346,7 @@ impl World {
         self.network.loss_per_mille = 0;
         self.network.delay_ms_max = 5;
         for reader in &mut self.readers {
-            reader.stalled_until_ms = 0;
+            (reader.stalled_until_ms, reader.away_until_ms) = (0, 0);
         }
     }
 
