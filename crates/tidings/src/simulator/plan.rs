@@ -108,7 +108,7 @@ impl Plan {
     /// Nodes that are cut off for longer than deletions are remembered.
     pub(super) fn absent(seed: u64) -> Self {
         Self {
-            tombstone_age_s: 1,
+            tombstone_age_s: 2,
             deaths_per_mille: 0,
             publishes_per_mille: 40,
             cuts_per_mille: 10,
