@@ -177,7 +177,15 @@ impl NodeLog {
     pub(crate) fn apply(&mut self, now: Now, topic: &Arc<Topic>, message: Message) -> bool {
         self.seen(now, message.version);
         self.decide(message.version.origin(), message.stamp);
-        self.enter_and_append(now, topic, message)
+        let version = message.version;
+        let woken = self.enter_and_append(now, topic, message);
+        // A node that was away for long has written below a deletion that some nodes still remember and some do not:
+        // the deletion is told anew, for they would not come to the same.
+        let fading = lock(&topic.ring).fading_deletion(version, now.monotonic_ms);
+        match fading {
+            Some(deletion) => self.publish_again(now, topic, &deletion) | woken,
+            None => woken,
+        }
     }
 
     /// All stamps of an origin up to this one are applied or decided.

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use tidings_wire::{Cursor, Keep, OriginTag, TopicKind};
+use tidings_wire::{Cursor, Keep, OriginTag, TopicKind, Version};
 
 use crate::{
     cluster::Seen,
@@ -55,6 +55,8 @@ impl Ring {
     /// A State value below the one that is held loses, and leaves no trace.
     pub(crate) fn push(&mut self, entry: Arc<Entry>, now_ms: u64) {
         if self.kind == TopicKind::State {
+            // Before it is compared: a deletion that is past its time decides nothing here, as it does not elsewhere.
+            self.expire(now_ms);
             if self.newest().is_some_and(|held| held.version >= entry.version) && !planted(Plant::OlderValueWins) {
                 self.note_superseded(&entry);
                 return;
@@ -70,6 +72,13 @@ impl Ring {
         while self.entries.len() > self.keep.count as usize || (self.bytes > self.bytes_max && self.entries.len() > 1) {
             self.evict_oldest();
         }
+    }
+
+    /// The deletion to which a value of this version loses, if other nodes may not remember it for much longer.
+    pub(crate) fn fading_deletion(&self, version: Version, now_ms: u64) -> Option<Arc<Entry>> {
+        let newest = self.newest().filter(|entry| entry.payload.is_none() && entry.gap.is_none())?;
+        let is_fading = newest.applied_ms + self.tombstone_ms / 2 <= now_ms;
+        (self.kind == TopicKind::State && is_fading && newest.version > version).then(|| newest.clone())
     }
 
     /// A value that another one replaced: see `cluster/stand_in.rs`.

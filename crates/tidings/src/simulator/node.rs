@@ -22,7 +22,7 @@ pub(super) struct SimulatedClock {
 }
 
 /// Wall time at the simulation's beginning.
-const WALL_MS: u64 = 1_800_000_000_000;
+pub(super) const WALL_MS: u64 = 1_800_000_000_000;
 
 impl Clock for SimulatedClock {
     fn wall_ms(&self) -> u64 {

@@ -28,6 +28,8 @@ pub(super) struct Plan {
     pub(super) loss_per_mille: u64,
     pub(super) delay_ms_max: u64,
     pub(super) cuts_per_mille: u64,
+    /// A cut takes a whole node from all others.
+    pub(super) isolates: bool,
     pub(super) deaths_per_mille: u64,
     pub(super) moves_per_mille: u64,
     /// For how long a reader that moves may be without a stream.
@@ -59,6 +61,7 @@ impl Plan {
             loss_per_mille: *random.pick(&[0, 0, 20, 100, 300]),
             delay_ms_max: *random.pick(&[0, 5, 30, 120]),
             cuts_per_mille: *random.pick(&[0, 5, 20]),
+            isolates: false,
             deaths_per_mille: *random.pick(&[0, 0, 5, 15]),
             moves_per_mille: *random.pick(&[0, 10, 40]),
             away_ms_max: *random.pick(&[0, 500]),
@@ -82,7 +85,7 @@ impl Plan {
             steps: 400,
             step_ms: 50,
             cursor_age_s: 2,
-            tombstone_age_s: 3,
+            tombstone_age_s: 4,
             deaths_per_mille: 10,
             cuts_per_mille: faults.cuts_per_mille.max(5),
             publishes_per_mille: faults.publishes_per_mille.min(300),
@@ -96,6 +99,7 @@ impl Plan {
     pub(super) fn forgetful(seed: u64) -> Self {
         Self {
             cursor_age_s: 60 * 60,
+            tombstone_age_s: 24 * 60 * 60,
             forgets_per_mille: 300,
             moves_per_mille: 20,
             away_ms_max: 8_000,
@@ -108,7 +112,8 @@ impl Plan {
     /// Nodes that are cut off for longer than deletions are remembered.
     pub(super) fn absent(seed: u64) -> Self {
         Self {
-            tombstone_age_s: 2,
+            tombstone_age_s: 4,
+            isolates: true,
             deaths_per_mille: 0,
             publishes_per_mille: 40,
             cuts_per_mille: 10,

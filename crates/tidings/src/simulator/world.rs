@@ -14,7 +14,7 @@ use tidings_wire::{Events, State, TopicKind, TopicName, topics};
 use super::{
     model::{self, Fault, Model},
     network::Network,
-    node::{Heard, SimulatedClock, SimulatedNode, SimulatedReader},
+    node::{Heard, SimulatedClock, SimulatedNode, SimulatedReader, WALL_MS},
     plan::{Plan, TopicSort},
     random::Random,
 };
@@ -182,6 +182,15 @@ impl World {
         if self.random.per_mille(400) {
             self.log(|| "all links heal".to_owned());
             self.network.heal();
+            return;
+        }
+        if self.plan.isolates {
+            let node = self.random.below(self.plan.nodes as u64) as usize;
+            self.log(|| format!("cut n{node} off"));
+            for other in 0..self.nodes.len() {
+                self.network.cut(node, other);
+                self.network.cut(other, node);
+            }
             return;
         }
         let (a, b) =
@@ -358,7 +367,8 @@ impl World {
 
     fn check(&self) -> Result<(), Fault> {
         let hubs: Vec<&Hub> = self.nodes.iter().flatten().map(|node| &node.hub).collect();
-        self.model.check(&hubs, &self.readers)?;
+        let remembered_ms = (WALL_MS + self.now()).saturating_sub(self.plan.tombstone_age_s * 1000);
+        self.model.check(&hubs, &self.readers, remembered_ms)?;
         model::causes_are_known(&self.plan, &self.readers)
     }
 
