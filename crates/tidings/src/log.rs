@@ -13,7 +13,7 @@ use tidings_wire::{Cursor, OriginTag, TopicKind, TopicName, Version, event::GapC
 
 use crate::{
     Payload,
-    cluster::{Absent, Cluster},
+    cluster::{Absent, Bucket, Cluster},
     entry::Entry,
     hlc::Hlc,
     lock,
@@ -237,6 +237,17 @@ impl NodeLog {
     pub(crate) fn all_applied(&self) -> impl Iterator<Item = (OriginTag, u64)> + '_ {
         let retired = self.cluster.iter().flat_map(|cluster| &cluster.origins.absent().retired);
         self.vector.cursor().iter().chain(retired.map(|(origin, stamp)| (*origin, *stamp)))
+    }
+
+    /// Up to where messages of a bucket may not have been sent here: up to an origin's answer, or, where it has not
+    /// answered, up to all that is applied of it.
+    pub(crate) fn unsent(&self, bucket: Bucket) -> Cursor {
+        let mut unsent = Cursor::default();
+        let Some(cluster) = &self.cluster else { return unsent };
+        for (origin, has) in self.applied().iter().filter(|(origin, _)| *origin != self.me) {
+            unsent.set(origin, cluster.needs.floor(bucket, origin).unwrap_or(has));
+        }
+        unsent
     }
 
     /// A peer tells for how long an origin that its cursors list has been dead.
