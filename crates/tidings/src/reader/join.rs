@@ -167,6 +167,8 @@ impl Reader {
             }
             match wanted {
                 Wanted::Topic(at) => {
+                    // What is kept of a Signal that was not sent here for a while has holes: it begins anew.
+                    let begin = if unheard.is_some() { Begin::Now } else { begin };
                     self.begin_topic(at, &begin, cause, &place, now);
                     self.gap(at, unheard);
                 }
