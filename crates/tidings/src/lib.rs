@@ -56,6 +56,8 @@ mod publish;
 mod reader;
 mod resume;
 mod ring;
+#[cfg(all(test, shuttle))]
+mod schedules;
 mod serve;
 mod shard;
 mod shared;
@@ -63,12 +65,15 @@ mod shared;
 mod simulator;
 mod snapshot;
 mod subscription;
+mod sync;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod topic;
 mod vector;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
+
+use sync::{Mutex, MutexGuard};
 
 /// Names, cursors, typed topics: what server and browser share.
 pub use tidings_wire as wire;
