@@ -48,7 +48,7 @@ pub use topic::{Events, Kind, Local, Remote, Retained, Signal, State, Topic, Top
 pub use version::{Version, VersionError};
 
 #[doc(hidden)]
-pub use topic::declare;
+pub use topic::{History, Params, declare, keep};
 
 /// The version of everything in this crate that travels: cursors, stream events, requests.
 ///
