@@ -201,3 +201,6 @@ impl Ring {
         self.bytes
     }
 }
+
+#[cfg(test)]
+mod tests;
