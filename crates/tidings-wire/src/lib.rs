@@ -28,6 +28,9 @@
 
 pub mod cursor;
 pub mod event;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod kind;
 pub mod live;
 mod name;

@@ -69,6 +69,9 @@ pub mod conformance;
 mod engine;
 mod entry;
 mod error;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod hlc;
 mod hub;
 mod limits;
