@@ -98,6 +98,7 @@ pub fn event(input: &[u8]) {
         Ok(Event::Hello(hello)) => settles_as(&hello),
         Ok(Event::Message(message)) => settles_as(&message),
         Ok(Event::Snapshot(snapshot)) => settles_as(&snapshot),
+        Ok(Event::Complete(complete)) => settles_as(&complete),
         Ok(Event::Deleted(deleted)) => settles_as(&deleted),
         Ok(Event::Gap(gap)) => settles_as(&gap),
         Ok(Event::Joining(joining)) => settles_as(&joining),

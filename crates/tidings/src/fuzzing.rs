@@ -13,7 +13,7 @@ use tidings_wire::{Events, NodeName, State, topics};
 
 use crate::{
     Clock, Delivery, Hub, Payload, Start,
-    cluster::{Cluster, Envelope, Event, Resend},
+    cluster::{Cluster, Envelope, Event},
     shard::Round,
 };
 
@@ -34,10 +34,11 @@ pub fn frame(input: &[u8]) {
 /// publishes, its reader hears of it, and nothing is told out of order or twice.
 pub fn peer(input: &[u8]) {
     let clock = HandClock::default();
-    let hub = Hub::builder("alpha").expect("a valid name").clock(clock.clone()).assemble(1, 1);
+    let builder = Hub::builder("alpha").expect("a valid name").clock(clock.clone());
+    let hub = builder.limits(|limits| limits.resend_messages_max = 4).assemble(1, 1);
     hub.serve(VALUE);
     hub.serve(HISTORY);
-    hub.shared.log().cluster = Some(Cluster::new(Resend::with_messages_max(4)));
+    hub.shared.log().cluster = Some(Cluster::new(hub.limits()));
     for node in ["beta", "gamma"] {
         hub.shared.handle(Event::Up(NodeName::new(node).expect("a valid name")));
     }
@@ -60,6 +61,10 @@ pub fn peer(input: &[u8]) {
         read(&mut told);
         rest = after;
     }
+    // A join waits a second for peers that do not answer, and then goes on.
+    clock.0.fetch_add(1_100, Ordering::Relaxed);
+    hub.shared.handle(Event::Tick);
+    read(&mut told);
     let payload = Payload::of(&7).expect("a number");
     let last = hub.broadcast("h/a", payload).expect("within all limits").index;
     read(&mut told);

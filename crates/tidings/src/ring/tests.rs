@@ -10,7 +10,18 @@ use crate::Payload;
 
 const KEEP: Keep = Keep { count: 4, age_s: 10 };
 const BYTES_MAX: usize = 40;
+const TOMBSTONE_MS: u64 = 60_000;
 const ORIGINS: u64 = 3;
+
+fn ring(kind: TopicKind, forgotten: Cursor) -> Ring {
+    let keep = if kind == TopicKind::State { Keep::STATE } else { KEEP };
+    Ring::new(kind, keep, BYTES_MAX, TOMBSTONE_MS, forgotten)
+}
+
+/// A reader that has what a cursor covers, on a node that has retired no origin.
+fn seen(cursor: Cursor) -> Seen {
+    Seen { cursor, ..Seen::default() }
+}
 
 fn origin(number: u64) -> OriginTag {
     OriginTag::from_low_bits(number)
@@ -103,7 +114,7 @@ fn indexes<'a>(entries: impl IntoIterator<Item = &'a Arc<Entry>>) -> Vec<u64> {
 proptest! {
     #[test]
     fn an_events_ring_keeps_to_count_age_and_bytes_and_remembers_what_is_gone(steps in steps()) {
-        let mut ring = Ring::new(TopicKind::Events, KEEP, BYTES_MAX, Cursor::default());
+        let mut ring = ring(TopicKind::Events, Cursor::default());
         let mut model = Model::default();
         let mut stamps = [0; ORIGINS as usize];
         for step in steps {
@@ -129,7 +140,7 @@ proptest! {
                     let floor = floor.map(|stamps| {
                         let mut cursor = Cursor::default();
                         (0..).zip(stamps).for_each(|(number, stamp)| cursor.set(origin(number), stamp));
-                        cursor
+                        seen(cursor)
                     });
                     let above: Vec<_> = model.held().iter().filter(|entry| entry.index > after).collect();
                     let wanted: Vec<_> = above.iter().copied().filter(|entry| entry.index <= upto).take(most).collect();
@@ -139,8 +150,8 @@ proptest! {
                     prop_assert_eq!(found.next, above.get(wanted.len()).map(|entry| entry.index));
                     prop_assert_eq!(found.gone, model.gone_index());
                     prop_assert_eq!(found.newest, model.held().last().map_or(0, |entry| entry.index));
-                    let lacks = |floor: &Cursor| {
-                        (0..ORIGINS).any(|number| model.gone_of(origin(number)) > floor.get(origin(number)))
+                    let lacks = |floor: &Seen| {
+                        (0..ORIGINS).any(|number| model.gone_of(origin(number)) > floor.cursor.get(origin(number)))
                     };
                     prop_assert_eq!(found.lost, floor.as_ref().is_none_or(lacks));
                     prop_assert_eq!(ring.find(after, None).next, above.first().map(|entry| entry.index));
@@ -170,35 +181,37 @@ proptest! {
     fn a_state_ring_holds_its_newest_version_and_lets_go_of_nothing(
         values in prop::collection::vec((0..20_u64, 0..ORIGINS, prop::option::of(2..60_usize)), 1..30),
     ) {
-        let mut ring = Ring::new(TopicKind::State, Keep::STATE, BYTES_MAX, Cursor::default());
+        let mut ring = ring(TopicKind::State, Cursor::default());
         for (at, (clock, by, bytes)) in values.iter().enumerate() {
             ring.push(entry(at as u64 + 1, *clock, *by, at as u64 + 1, *bytes, 0), 0);
             let newest = values[..=at].iter().map(|(clock, by, _)| Version::from_clock(*clock, origin(*by))).max();
             prop_assert_eq!(ring.newest().map(|entry| entry.version), newest);
             prop_assert_eq!((ring.len(), ring.gone()), (1, 0));
-            prop_assert!(!ring.has_let_go_above(&Cursor::default()), "that a value was replaced is not a loss");
+            prop_assert!(!ring.has_let_go_above(&Seen::default()), "that a value was replaced is not a loss");
         }
     }
 }
 
 #[test]
-fn a_cleared_state_is_remembered_for_a_day() {
-    let mut ring = Ring::new(TopicKind::State, Keep::STATE, BYTES_MAX, Cursor::default());
+fn a_cleared_state_is_remembered_for_a_while_and_then_told_as_gone() {
+    let mut ring = ring(TopicKind::State, Cursor::default());
     ring.push(entry(1, 5, 0, 1, None, 1_000), 1_000);
     ring.expire(1_000 + TOMBSTONE_MS - 1);
     ring.push(entry(2, 4, 1, 2, Some(3), 2_000), 2_000);
     assert_eq!(indexes(ring.newest()), [1], "an older value does not come back");
+    assert!(!ring.has_let_go_above(&Seen::default()), "the deletion is there to be told");
     ring.expire(1_000 + TOMBSTONE_MS);
     assert_eq!(ring.len(), 0);
+    assert!(ring.has_let_go_above(&Seen::default()), "who was away for longer has to be told");
 }
 
 #[test]
 fn a_topic_that_begins_again_does_not_look_as_if_nothing_had_been_on_it() {
     let mut forgotten = Cursor::default();
     forgotten.set(origin(1), 7);
-    let begins = |kind| Ring::new(kind, KEEP, BYTES_MAX, forgotten.clone());
-    assert!(begins(TopicKind::Events).has_let_go_above(&Cursor::default()));
-    assert!(begins(TopicKind::Signal).has_let_go_above(&Cursor::default()));
-    assert!(!begins(TopicKind::Events).has_let_go_above(&forgotten), "a cursor that covers it lacks nothing");
-    assert!(!begins(TopicKind::State).has_let_go_above(&Cursor::default()));
+    let begins = |kind| ring(kind, forgotten.clone());
+    assert!(begins(TopicKind::Events).has_let_go_above(&Seen::default()));
+    assert!(begins(TopicKind::Signal).has_let_go_above(&Seen::default()));
+    assert!(!begins(TopicKind::Events).has_let_go_above(&seen(forgotten.clone())), "what it covers is not lacking");
+    assert!(!begins(TopicKind::State).has_let_go_above(&Seen::default()));
 }

@@ -7,6 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicU64 as Counter, Ordering},
     },
+    task::Poll,
 };
 
 use shuttle::{
@@ -17,7 +18,7 @@ use shuttle::{
 use tidings_wire::{Cursor, Events, State, TopicName, topics};
 
 use super::told::{Told, check};
-use crate::{Clock, Delivery, Hub, Payload, Reader, Start, shard};
+use crate::{Clock, Delivery, Hub, Payload, Reader, Start, mailbox::Mailbox, shard, sync::AtomicU64};
 
 topics! {
     WHOLE(topic: u32): Events<u64> = "t/{topic}";
@@ -30,16 +31,23 @@ topics! {
 pub(super) enum Plan {
     /// Rings hold everything: nothing may be missing, and no gap told.
     Whole,
+    /// A mailbox alone: a shard that marks it and moves on, and a reader that waits.
+    Mailbox,
+    /// One message on each topic and no cut: a wake-up that is lost is made good by none that follows.
+    Last,
     /// Rings hold one message: most readers are too slow.
     ShortRings,
     /// Only newest values.
     State,
+    /// As `Whole`, through a pattern: both topics begin while it is held.
+    Pattern,
     /// Signal topics, whose rings age away and which are forgotten while the reader is gone.
     Forgotten,
 }
 
 impl Plan {
-    pub(super) const ALL: [Self; 4] = [Self::Whole, Self::ShortRings, Self::State, Self::Forgotten];
+    pub(super) const ALL: [Self; 7] =
+        [Self::Whole, Self::Mailbox, Self::Last, Self::ShortRings, Self::State, Self::Pattern, Self::Forgotten];
 }
 
 /// Topics, each of which both publishers write.
@@ -76,15 +84,18 @@ fn publish(hub: &Hub, topic: usize, value: u64) -> (u64, usize) {
 
 /// Runs one schedule, and checks what the reader was told.
 pub(super) fn run(plan: Plan) {
+    if plan == Plan::Mailbox {
+        return mailbox();
+    }
     let clock = HandClock::default();
     // Batches of two: a reader is cut short among its messages, too.
     let builder = Hub::builder("alpha").expect("a valid name").clock(clock.clone());
     let hub = builder.limits(|limits| limits.batch_messages_max = 2).build_still(1);
     match plan {
-        Plan::Whole => drop(hub.serve(WHOLE)),
+        Plan::Whole | Plan::Last | Plan::Pattern => drop(hub.serve(WHOLE)),
         Plan::ShortRings => drop(hub.serve(SHORT)),
         Plan::State => drop(hub.serve(VALUE)),
-        Plan::Forgotten => {}
+        Plan::Forgotten | Plan::Mailbox => {}
     }
     let shard = future::spawn(shard::run(Arc::downgrade(&hub.shared), 0));
     let mut reader = Client::new(hub.clone(), plan);
@@ -96,7 +107,7 @@ pub(super) fn run(plan: Plan) {
         reader.read_to_the_end();
         reader.told
     });
-    let publishers: Vec<_> = (0..2)
+    let publishers: Vec<_> = (0..if plan == Plan::Last { 0 } else { 2 })
         .map(|publisher| {
             let hub = hub.clone();
             // Each begins at another topic, so that both write both at once.
@@ -122,6 +133,36 @@ pub(super) fn run(plan: Plan) {
     drop(hub);
     // The last handle is gone: the shard's task ends by itself, or shuttle sees everybody wait.
     future::block_on(shard).expect("the shard ends");
+}
+
+/// What a shard does to a mailbox in a round, and what a reader does before it waits. If the reader waits for ever,
+/// shuttle says so.
+fn mailbox() {
+    let (mailbox, marked) = (Arc::new(Mailbox::new(0)), Arc::new(AtomicU64::new(0)));
+    let reader = {
+        let (mailbox, marked) = (mailbox.clone(), marked.clone());
+        thread::spawn(move || {
+            let (mut slots, mut found) = (Vec::new(), Vec::new());
+            future::block_on(poll_fn(|context| {
+                loop {
+                    let seen = marked.load(Ordering::Acquire);
+                    mailbox.take(&mut slots, &mut found);
+                    if seen > 0 {
+                        assert_eq!(slots, [0], "what is marked up to the index is in the mailbox");
+                        return Poll::Ready(());
+                    }
+                    let stale = || marked.load(Ordering::Acquire) != seen;
+                    if mailbox.wait(&mut slots, context.waker(), stale) {
+                        return Poll::Pending;
+                    }
+                }
+            }));
+        })
+    };
+    assert!(mailbox.mark(0), "the shard puts it on its list");
+    marked.store(1, Ordering::Release);
+    mailbox.wake();
+    reader.join().expect("reading does not panic");
 }
 
 /// A plain client: it holds a stream, passes on the cursor that it was last told, and writes down everything.
@@ -163,10 +204,13 @@ impl Client {
             Plan::Forgotten => Start::Now,
             // At least one: a reader that comes after the end is told of it.
             Plan::ShortRings => Start::Retained { last: thread_rng().gen_range(1..=2) },
-            Plan::Whole | Plan::State => Start::RETAINED,
+            Plan::Whole | Plan::Mailbox | Plan::Last | Plan::State | Plan::Pattern => Start::RETAINED,
         };
         let start = |topic: usize| self.cursors[topic].clone().map_or(first.clone(), Start::After);
-        let wanted = topics.clone().map(|topic| (name(topic), start(topic))).collect();
+        let wanted = match self.plan {
+            Plan::Pattern => vec![("t/*".parse().expect("a valid pattern"), start(0))],
+            _ => topics.clone().map(|topic| (name(topic).into(), start(topic))).collect(),
+        };
         let Some(reader) = &mut self.reader else { return };
         let call = topics.start as u64;
         assert!(reader.join(call, wanted).is_empty(), "within all limits");
@@ -178,7 +222,8 @@ impl Client {
     fn read_to_the_end(&mut self) {
         if self.reader.is_none() {
             // The other topic may be added while messages come.
-            self.open(thread_rng().gen_range(1..=TOPICS));
+            let least = if self.plan == Plan::Pattern { TOPICS } else { 1 };
+            self.open(thread_rng().gen_range(least..=TOPICS));
         }
         let mut batch = Vec::new();
         loop {
@@ -186,7 +231,12 @@ impl Client {
             future::block_on(poll_fn(|context| reader.poll_read(context, &mut batch)));
             // What was handed out and not written when the stream is cut is lost with it.
             // A Signal's reader that knows no cursor yet would begin anew, at now.
-            let may_cut = self.cuts < CUTS && (self.plan != Plan::Forgotten || self.stream.is_some());
+            let may_cut = self.cuts < CUTS
+                && match self.plan {
+                    Plan::Last | Plan::Mailbox => false,
+                    Plan::Forgotten => self.stream.is_some(),
+                    _ => true,
+                };
             let written = match may_cut && thread_rng().gen_ratio(1, 4) {
                 true => thread_rng().gen_range(0..=batch.len()),
                 false => batch.len(),
@@ -209,9 +259,19 @@ impl Client {
         }
     }
 
-    /// The stream is cut: each topic that is joined goes on from the stream's cursor, the others from their own.
+    /// The stream is cut. Each topic that is joined goes on from the stream's cursor, the others from their own.
     fn cut(&mut self) {
         self.cuts += 1;
+        if self.plan == Plan::Pattern {
+            // As an EventSource does it: all that the stream holds goes on from its last `id:`, whatever was joined.
+            let last = self.stream.take().or_else(|| self.cursors[0].take());
+            if last.is_none() {
+                self.told.clear();
+                self.ended = [false; TOPICS];
+            }
+            self.cursors = [last.clone(), last];
+            return;
+        }
         for topic in (0..TOPICS).filter(|topic| self.held[*topic] && !self.joining[*topic]) {
             self.cursors[topic].clone_from(&self.stream);
         }
@@ -220,22 +280,23 @@ impl Client {
     fn hear(&mut self, delivery: Delivery) {
         match delivery {
             Delivery::Message(entry) => {
-                let topic = number(&entry.topic);
+                let topic = number(entry.topic.as_str());
                 self.told.push(Told::Message { topic, stamp: entry.stamp });
                 self.note_end(topic, entry.payload.as_ref());
-                if self.joining[topic] {
+                if self.joining[topic] && self.plan != Plan::Pattern {
                     self.cursors[topic] = Some(entry.cursor.clone());
                 }
                 self.move_to(entry.cursor.clone());
             }
             Delivery::Snapshot { topic, entry } => {
-                let topic = number(&topic);
+                let topic = number(topic.as_str());
                 if let Some(entry) = entry {
                     self.told.push(Told::Snapshot { topic, stamp: entry.stamp });
                     self.note_end(topic, entry.payload.as_ref());
                 }
             }
-            Delivery::Gap { topic, .. } => self.told.push(Told::Gap { topic: number(&topic) }),
+            Delivery::Gap { topic, .. } => self.told.push(Told::Gap { topic: number(topic.as_str()) }),
+            Delivery::Complete { .. } => {}
             Delivery::Rewound => panic!("the node was never restarted"),
             Delivery::Joined { call, cursor } => {
                 for topic in 0..TOPICS {
@@ -273,6 +334,6 @@ impl Client {
     }
 }
 
-fn number(topic: &TopicName) -> usize {
-    topic.segments().last().and_then(|last| last.parse().ok()).expect("a topic of this run")
+fn number(topic: &str) -> usize {
+    topic.split('/').next_back().and_then(|last| last.parse().ok()).expect("a topic of this run")
 }
