@@ -127,7 +127,7 @@ pub use snapshot::{Snapshot, TopicInfo};
 pub use subscription::Subscription;
 
 /// Locks, also after a panic elsewhere: no critical section of this crate runs code that is not its own, so none is
-/// left half done.
+/// left half done. It takes the mutex of `sync.rs`, which is std's but where the schedules are tested.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
