@@ -107,6 +107,13 @@ run_simulator() {
     cargo test -p tidings --lib simulator::
 }
 
+# Threads under schedules that a seed chooses (crates/tidings/src/schedules). The flag reaches all crates, so that
+# they are built once more, in a folder of their own.
+run_schedules() {
+    local -x RUSTFLAGS="--cfg shuttle" CARGO_TARGET_DIR=target/shuttle
+    cargo test -p tidings --lib schedules::
+}
+
 # nextest runs the tests of all crates side by side, where it is installed. It
 # has no doc tests, so those follow. A failure does not end the run: one run shows
 # everything.

@@ -13,6 +13,10 @@ use crate::{
 /// What a hook takes as its topic: a [`TopicRef`], a closure that makes one, or a signal of one.
 ///
 /// `M` only keeps the implementations apart.
+#[diagnostic::on_unimplemented(
+    message = "this hook takes a topic of kind `{K}`",
+    label = "expected a `TopicRef<{K}>`, or a closure or signal of one"
+)]
 pub trait IntoTopic<K: Kind, M> {
     /// The topic as a signal.
     fn into_topic(self) -> Signal<TopicRef<K>>;

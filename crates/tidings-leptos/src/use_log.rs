@@ -116,6 +116,18 @@ impl<T> Rows<T> {
 /// Every message comes once and in order; where that cannot be shown, a row says so
 /// ([`LogRow::Missed`], [`LogRow::Rewound`]).
 ///
+/// A topic that keeps no history does not compile:
+/// ```compile_fail,E0277
+/// # use tidings_leptos::{use_log, wire::{State, topics}};
+/// # topics! { TITLE(board: u32): State<String> = "board/{board}/title"; }
+/// let log = use_log::<String, _>(TITLE.at(7), 50);
+/// ```
+/// ```compile_fail,E0277
+/// # use tidings_leptos::{use_log, wire::{Local, topics}};
+/// # topics! { PICKED(board: u32): Local<String> = "board/{board}/picked"; }
+/// let log = use_log::<String, _>(PICKED.at(7), 50);
+/// ```
+///
 /// # Server-Side Rendering
 /// As for [`use_topic`](crate::use_topic).
 pub fn use_log<T, M>(topic: impl IntoTopic<Events<T>, M>, most: u32) -> UseLog<T>

@@ -52,6 +52,17 @@ impl<T: Send + Sync + 'static> std::fmt::Debug for UseTopic<T> {
 ///     view! { <h1 data-status=move || status.get().as_str()>{move || value.get()}</h1> }
 /// }
 /// ```
+/// A topic of another kind, and a name that stands for many, do not compile:
+/// ```compile_fail,E0277
+/// # use tidings_leptos::{use_topic, wire::{Events, topics}};
+/// # topics! { CHAT(room: String): Events<String> = "chat/{room}"; }
+/// let title = use_topic::<String, _>(CHAT.at("lobby"));
+/// ```
+/// ```compile_fail,E0277
+/// # use tidings_leptos::{use_topic, wire::{State, topics}};
+/// # topics! { TITLE(board: u32): State<String> = "board/{board}/title"; }
+/// let title = use_topic::<String, _>(TITLE.family());
+/// ```
 /// Values in between may be skipped when they come faster than the page reads; the newest never is.
 /// The topic is released when the component is disposed of; several components that hold one topic
 /// share one subscription.

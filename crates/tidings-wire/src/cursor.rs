@@ -265,6 +265,21 @@ mod tests {
         })
     }
 
+    /// Few origins and low stamps, so that cursors meet.
+    const TAGS: u64 = 4;
+
+    fn meeting() -> impl Strategy<Value = Cursor> {
+        (0..9_u64, prop::collection::vec(prop::option::of(0..4_u64), TAGS as usize)).prop_map(|(issued, stamps)| {
+            let mut cursor = Cursor::issued_at(issued);
+            for (tag, stamp) in (0..).zip(stamps) {
+                if let Some(stamp) = stamp {
+                    cursor.set(OriginTag::from_low_bits(tag), stamp);
+                }
+            }
+            cursor
+        })
+    }
+
     proptest! {
         #[test]
         fn text_and_back(cursor in cursors()) {
@@ -278,6 +293,50 @@ mod tests {
             let text = URL_SAFE_NO_PAD.encode(&bytes);
             if let Ok(cursor) = text.parse::<Cursor>() {
                 prop_assert_eq!(cursor.to_string(), text);
+            }
+        }
+
+        #[test]
+        fn covering_is_a_partial_order((a, b, c) in (meeting(), meeting(), meeting())) {
+            prop_assert!(a.dominates(&a) && a.dominates(&Cursor::default()));
+            if a.dominates(&b) && b.dominates(&c) { prop_assert!(a.dominates(&c)); }
+            if a.dominates(&b) && b.dominates(&a) {
+                // What is listed at 0 covers nothing more than what is not listed.
+                prop_assert!((0..TAGS).all(|tag| a.get(OriginTag::from_low_bits(tag)) == b.get(OriginTag::from_low_bits(tag))));
+            }
+        }
+
+        #[test]
+        fn merged_cursors_cover_what_either_covers_and_no_more((a, b, c) in (meeting(), meeting(), meeting())) {
+            let merged = |a: &Cursor, b: &Cursor| { let mut both = a.clone(); both.merge(b); both };
+            let both = merged(&a, &b);
+            prop_assert!(both.dominates(&a) && both.dominates(&b));
+            if c.dominates(&a) && c.dominates(&b) { prop_assert!(c.dominates(&both), "it is the least of those"); }
+            prop_assert_eq!(&both, &merged(&b, &a));
+            prop_assert_eq!(merged(&both, &c), merged(&a, &merged(&b, &c)));
+            prop_assert_eq!(merged(&both, &a), both);
+        }
+
+        #[test]
+        fn the_earliest_is_the_most_that_both_cover((a, b, c) in (meeting(), meeting(), meeting())) {
+            let earliest = a.earliest(&b);
+            prop_assert!(a.dominates(&earliest) && b.dominates(&earliest));
+            if a.dominates(&c) && b.dominates(&c) { prop_assert!(earliest.dominates(&c), "it is the most of those"); }
+            prop_assert_eq!(&earliest, &b.earliest(&a));
+            prop_assert_eq!(earliest.earliest(&c), a.earliest(&b.earliest(&c)));
+        }
+
+        #[test]
+        fn a_cursor_is_a_map(steps in prop::collection::vec((0..TAGS, prop::option::of(0..9_u64)), 0..30)) {
+            let (mut cursor, mut map) = (Cursor::default(), std::collections::BTreeMap::new());
+            for (tag, stamp) in steps {
+                let origin = OriginTag::from_low_bits(tag);
+                match stamp {
+                    Some(stamp) => { cursor.set(origin, stamp); map.insert(origin, stamp); }
+                    None => { cursor.forget(origin); map.remove(&origin); }
+                }
+                prop_assert_eq!(cursor.iter().collect::<Vec<_>>(), map.clone().into_iter().collect::<Vec<_>>());
+                prop_assert_eq!((cursor.lists(origin), cursor.get(origin)), (stamp.is_some(), stamp.unwrap_or(0)));
             }
         }
 

@@ -82,17 +82,22 @@ impl Keep {
         let mut at = 0;
         while at < bytes.len() - 1 {
             assert!(bytes[at].is_ascii_digit(), "an age is a whole number and one of s, m, h, d, as in \"1d\"");
-            number = number * 10 + (bytes[at] - b'0') as u32;
+            let Some(tens) = number.checked_mul(10) else { panic!("an age is less than 136 years") };
+            let Some(next) = tens.checked_add((bytes[at] - b'0') as u32) else {
+                panic!("an age is less than 136 years")
+            };
+            number = next;
             at += 1;
         }
-        number
-            * match bytes[bytes.len() - 1] {
-                b's' => 1,
-                b'm' => 60,
-                b'h' => 60 * 60,
-                b'd' => 24 * 60 * 60,
-                _ => panic!("an age ends with s, m, h or d"),
-            }
+        let unit = match bytes[bytes.len() - 1] {
+            b's' => 1,
+            b'm' => 60,
+            b'h' => 60 * 60,
+            b'd' => 24 * 60 * 60,
+            _ => panic!("an age ends with s, m, h or d"),
+        };
+        let Some(seconds) = number.checked_mul(unit) else { panic!("an age is less than 136 years") };
+        seconds
     }
 }
 

@@ -28,6 +28,9 @@
 
 pub mod cursor;
 pub mod event;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod kind;
 pub mod live;
 mod name;
@@ -48,7 +51,7 @@ pub use topic::{Events, Kind, Local, Remote, Retained, Signal, State, Topic, Top
 pub use version::{Version, VersionError};
 
 #[doc(hidden)]
-pub use topic::declare;
+pub use topic::{History, Params, declare, keep};
 
 /// The version of everything in this crate that travels: cursors, stream events, requests.
 ///

@@ -171,6 +171,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::fuzzing::matches_slowly;
 
     fn matches(pattern: &str, topic: &str) -> bool {
         Pattern::new(pattern).expect(pattern).matches(&TopicName::new(topic).expect(topic))
@@ -203,17 +204,6 @@ mod tests {
         assert_eq!(Pattern::new("a/**/b"), Err(NameError::MisplacedWildcard { segment: 2 }));
         assert_eq!(Pattern::new("a/b*"), Err(NameError::MisplacedWildcard { segment: 2 }));
         assert_eq!(Pattern::new("a//b"), Err(NameError::EmptySegment { segment: 2 }));
-    }
-
-    /// The rule said slowly: recursion over two slices, with no early exit to get wrong.
-    fn matches_slowly(pattern: &[&str], topic: &[&str]) -> bool {
-        match (pattern, topic) {
-            ([], []) => true,
-            (["**"], topic) => !topic.is_empty(),
-            (["*", pattern @ ..], [_, topic @ ..]) => matches_slowly(pattern, topic),
-            ([wanted, pattern @ ..], [given, topic @ ..]) => wanted == given && matches_slowly(pattern, topic),
-            _ => false,
-        }
     }
 
     proptest! {

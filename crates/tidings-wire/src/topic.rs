@@ -5,6 +5,10 @@ use std::{fmt, marker::PhantomData};
 use crate::{Keep, NameError, Param, Pattern, TopicKind, TopicName};
 
 /// A kind of topic with its payload, as a type: [`State`], [`Events`], [`Signal`], [`Local`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no kind of topic",
+    label = "expected `State<T>`, `Events<T>`, `Signal<T>` or `Local<T>`"
+)]
 pub trait Kind: 'static {
     /// What one message or value is.
     type Payload: 'static;
@@ -15,10 +19,26 @@ pub trait Kind: 'static {
 }
 
 /// Kinds that live on the server: all but [`Local`].
+#[diagnostic::on_unimplemented(
+    message = "a topic of kind `{Self}` never leaves the browser",
+    label = "the server knows State, Events and Signal topics"
+)]
 pub trait Remote: Kind {}
 
 /// Kinds whose topics have something to show to who comes later: [`State`] and [`Events`].
+#[diagnostic::on_unimplemented(
+    message = "a topic of kind `{Self}` keeps nothing",
+    label = "only State and Events topics have something to show"
+)]
 pub trait Retained: Remote {}
+
+/// The kind with a history whose length is the declaration's to say: [`Events`].
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`keep` belongs to Events: a topic of kind `{Self}` has no history",
+    label = "only an Events topic says what it keeps"
+)]
+pub trait History: Retained {}
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident $keep:ident [$($is:ident)*];)+) => {$(
@@ -39,7 +59,7 @@ kinds! {
     /// A topic that keeps its newest value.
     State STATE [Remote Retained];
     /// A topic that keeps a history.
-    Events EVENTS [Remote Retained];
+    Events EVENTS [Remote Retained History];
     /// A topic that keeps nothing.
     Signal SIGNAL [Remote];
     /// A topic that never leaves the browser.
@@ -68,7 +88,7 @@ impl<K, P> Copy for Topic<K, P> {}
 /// parameters are the declared ones, in order.
 #[doc(hidden)]
 #[must_use]
-pub const fn declare<K: Kind, P>(template: &'static str, params: &[&str], keep: Keep) -> Topic<K, P> {
+pub const fn declare<K: Kind, P: Params>(template: &'static str, params: &[&str], keep: Keep) -> Topic<K, P> {
     let bytes = template.as_bytes();
     assert!(!bytes.is_empty(), "a topic's name is not empty");
     assert!(bytes.len() <= crate::NAME_BYTES_MAX, "the topic's name is too long");
@@ -85,9 +105,15 @@ pub const fn declare<K: Kind, P>(template: &'static str, params: &[&str], keep: 
             assert!(bytes[at - 1] == b'}', "a parameter is a whole segment: `a/{{b}}/c`");
             assert!(param < params.len(), "the name has more parameters than are declared");
             assert!(
-                same(bytes, start + 1, at - 1, params[param].as_bytes()),
+                same(bytes, start + 1, at - 1, params[param]),
                 "the name's parameters are not the declared ones, in order"
             );
+            let mut before = 0;
+            while before < param {
+                let other = params[before].as_bytes();
+                assert!(!same(other, 0, other.len(), params[param]), "two parameters have one name");
+                before += 1;
+            }
             param += 1;
         } else {
             let mut byte = start;
@@ -108,7 +134,19 @@ pub const fn declare<K: Kind, P>(template: &'static str, params: &[&str], keep: 
     Topic { template, keep, typed: PhantomData }
 }
 
-const fn same(bytes: &[u8], from: usize, to: usize, other: &[u8]) -> bool {
+/// What [`topics!`](crate::topics) makes of `keep`.
+#[doc(hidden)]
+#[must_use]
+pub const fn keep<K: History>(count: u32, age: Option<&str>) -> Keep {
+    let age_s = match age {
+        Some(age) => Keep::seconds(age),
+        None => K::KEEP.age_s,
+    };
+    Keep { count, age_s }
+}
+
+const fn same(bytes: &[u8], from: usize, to: usize, other: &str) -> bool {
+    let other = other.as_bytes();
     if to < from || to - from != other.len() {
         return false;
     }
@@ -179,7 +217,21 @@ impl<K: Kind, P> Topic<K, P> {
     }
 }
 
+/// The parameters of a topic.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a topic's parameters",
+    label = "at most four, and each of them a `Param`"
+)]
+pub trait Params {}
+
+impl Params for () {}
+
 /// What can be given for a parameter of type `A`: the value, a reference to it, `&str` for text.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be given for a parameter of type `{A}`",
+    label = "this parameter was declared as `{A}`"
+)]
 pub trait ParamArg<A> {
     /// The segment that it becomes.
     fn segment(&self) -> String;
@@ -205,6 +257,8 @@ impl ParamArg<String> for &str {
 
 macro_rules! arities {
     ($(($($param:ident: $type:ident),*) ($($but_last:ident: $but_last_type:ident),*);)+) => {$(
+        impl<$($type: Param),*> Params for ($($type,)*) {}
+
         impl<K: Kind, $($type: Param),*> Topic<K, ($($type,)*)> {
             /// The topic with these parameters, escaped so that none of them can widen the name.
             #[must_use]
@@ -362,10 +416,10 @@ macro_rules! topics {
     )*};
     (@keep $kind:ty) => { <$kind as $crate::Kind>::KEEP };
     (@keep $kind:ty, $count:literal) => {
-        $crate::Keep { count: $count, age_s: <$kind as $crate::Kind>::KEEP.age_s }
+        $crate::keep::<$kind>($count, ::core::option::Option::None)
     };
     (@keep $kind:ty, $count:literal, $age:literal) => {
-        $crate::Keep { count: $count, age_s: $crate::Keep::seconds($age) }
+        $crate::keep::<$kind>($count, ::core::option::Option::Some($age))
     };
 }
 

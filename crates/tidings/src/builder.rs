@@ -90,7 +90,7 @@ impl HubBuilder {
         self.assemble(epoch, 1)
     }
 
-    fn assemble(self, epoch: u64, shards: usize) -> Hub {
+    pub(crate) fn assemble(self, epoch: u64, shards: usize) -> Hub {
         Hub { shared: Arc::new(Shared::new(self.node, epoch, self.limits, self.clock, shards)) }
     }
 }

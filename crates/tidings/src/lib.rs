@@ -13,24 +13,51 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
 //! ```
 //!
-//! # What it keeps
-//! A topic that nobody declared is a *Signal*: who listens hears it, as in Phoenix.PubSub. Declare
-//! typed topics with [`topics!`](wire::topics) and hand them to [`Hub::serve`], and a topic can be
-//! *State* (the newest value is kept) or *Events* (a history is kept). The shared declaration says
-//! nothing of who may read or write: that is registered on the hub, and nobody outside may until it is.
+//! The same with pictures, from the first publish to a resume: `docs/HOW.md` in the repository.
 //!
-//! # How it works
-//! A publish is one short critical section: it is stamped, appended to its topic's ring, and given
-//! an index in the node's log. It then wakes the shards, which mark the topic for their readers. A
-//! [`Reader`] has no queue and no task: it is a place in the log, and merges its marked rings in
-//! index order when it is polled. A slow reader therefore costs nobody anything but itself, and it
+//! # Publishers, topics, readers
+//! Whoever has something to say publishes to a name; whoever wants to know holds the name. A topic that nobody declared
+//! is a *Signal*: who listens hears it, as in Phoenix.PubSub. Declare typed topics with [`topics!`](wire::topics) and
+//! hand them to [`Hub::serve`], and a topic can be *State* (the newest value is kept) or *Events* (a history is kept).
+//! The shared declaration says nothing of who may read or write: that is registered on the hub, and nobody outside may
+//! until it is.
+//!
+//! # The ring of a topic
+//! What a topic keeps lies in its ring, oldest first, bounded by count, age and bytes. The ring records what it lets go
+//! of. A reader is a place on the ring and has no queue and no task, so a slow one costs nobody anything but itself, and
 //! costs itself a gap that it is told of.
+//!
+//! # The log and the cursor
+//! A publish is one short critical section: it is stamped, appended to its topic's ring, and given an index in the
+//! node's log. It then wakes the shards, which mark the topic for their readers. A [`Reader`] of many topics merges its
+//! marked rings in index order. How far the log has come is a [`Cursor`](wire::Cursor), the same for all readers: what
+//! it covers was handed to its reader, or a gap was.
+//!
+//! # Resuming, and gaps
+//! A reader that comes back with a cursor ([`Start::After`]) is handed what came since, once and in order, or a
+//! [`Delivery::Gap`] on the topics where something of that is gone, followed by what is retained.
+//!
+//! ```
+//! use tidings::{Delivery, Hub, Payload, Start};
+//!
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! let hub = Hub::solo("alpha")?;
+//! let first = hub.cursor();
+//! hub.broadcast("chat/lobby", Payload::of("hello")?)?;
+//! let mut subscription = hub.subscribe_from("chat/lobby", Start::After(first))?;
+//! assert!(matches!(subscription.next().await, Delivery::Message(_)));
+//! let mut stranger = hub.subscribe_from("chat/lobby", Start::After("not a cursor".into()))?;
+//! assert!(matches!(stranger.next().await, Delivery::Gap { .. }));
+//! # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+//! ```
 //!
 //! # Hazards
 //! - A [`Delivery::Gap`] is not an error to be logged: it says that what you derive from messages is
 //!   incomplete. Ask for the state again, or show it.
 //! - Do not count in a State topic: two writers that each add one to what they saw lose an update.
 //!   Give the counter one owner.
+//! - A State topic skips values when they come faster than they are read. Where each one matters, use Events.
+//! - Serve a family before its first topic is used: a topic keeps the kind that it began with.
 //! - Payloads are JSON text, at most 1 MiB by default. Larger things belong in a store.
 //! - A lone node keeps nothing over a restart: readers that come back are told [`Delivery::Rewound`].
 
@@ -42,6 +69,9 @@ pub mod conformance;
 mod engine;
 mod entry;
 mod error;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod hlc;
 mod hub;
 mod limits;
@@ -56,6 +86,8 @@ mod publish;
 mod reader;
 mod resume;
 mod ring;
+#[cfg(all(test, shuttle))]
+mod schedules;
 mod serve;
 mod shard;
 mod shared;
@@ -63,12 +95,15 @@ mod shared;
 mod simulator;
 mod snapshot;
 mod subscription;
+mod sync;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod topic;
 mod vector;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
+
+use sync::{Mutex, MutexGuard};
 
 /// Names, cursors, typed topics: what server and browser share.
 pub use tidings_wire as wire;
@@ -92,7 +127,12 @@ pub use snapshot::{Snapshot, TopicInfo};
 pub use subscription::Subscription;
 
 /// Locks, also after a panic elsewhere: no critical section of this crate runs code that is not its own, so none is
-/// left half done.
+/// left half done. It takes the mutex of `sync.rs`, which is std's but where the schedules are tested.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+/// The page for newcomers, for its code blocks to be tested.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/HOW.md")]
+struct How;

@@ -110,6 +110,13 @@ impl NodeLog {
 
     /// Applies a message of this node. Says whether shards have to be woken.
     pub(crate) fn publish(&mut self, now: Now, topic: &Arc<Topic>, publication: Publication) -> (Arc<Entry>, bool) {
+        let entry = self.stamp(now, topic, publication);
+        let woken = self.append(now, topic, &entry);
+        (entry, woken)
+    }
+
+    /// The first half of a publish; nobody sees the entry before it is appended.
+    pub(crate) fn stamp(&mut self, now: Now, topic: &Topic, publication: Publication) -> Arc<Entry> {
         if let Some(seen) = publication.seen {
             self.clock.merge_of_client(seen.clock(), now.wall_ms);
         }
@@ -128,8 +135,7 @@ impl NodeLog {
         {
             cluster.published(&entry);
         }
-        let woken = self.append(now, topic, &entry);
-        (entry, woken)
+        entry
     }
 
     /// Goes on above another origin's clock.
@@ -312,7 +318,8 @@ impl NodeLog {
         })
     }
 
-    fn append(&mut self, now: Now, topic: &Arc<Topic>, entry: &Arc<Entry>) -> bool {
+    /// The other half of a publish: into the ring, and into the shards' inboxes.
+    pub(crate) fn append(&mut self, now: Now, topic: &Arc<Topic>, entry: &Arc<Entry>) -> bool {
         topic.published.fetch_add(1, Ordering::Relaxed);
         lock(&topic.ring).push(entry.clone(), now.monotonic_ms);
         if !topic.is_heard() {

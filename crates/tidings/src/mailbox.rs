@@ -1,11 +1,13 @@
 //! What a shard touches of a reader: a set of marked slots, and a waker.
 
-use std::{
-    sync::{Arc, Mutex},
-    task::Waker,
-};
+use std::{sync::Arc, task::Waker};
 
-use crate::{lock, topic::Topic};
+use crate::{
+    lock,
+    plant::{Plant, planted},
+    sync::Mutex,
+    topic::Topic,
+};
 
 /// A reader as its shard sees it.
 #[derive(Debug)]
@@ -94,12 +96,13 @@ impl Mailbox {
 
     /// Puts marks back and waits for the next wake-up, unless `stale` says that it has already been: then the marks
     /// stay where they are, and the answer is false.
-    pub(crate) fn wait(&self, slots: &mut Vec<u32>, waker: &Waker, stale: impl FnOnce() -> bool) -> bool {
+    pub(crate) fn wait(&self, slots: &mut Vec<u32>, waker: &Waker, stale: impl Fn() -> bool) -> bool {
         // Dropped after the lock: the last handle of a task may free another reader.
         let _old;
+        let early = planted(Plant::LooksBeforeItWaits).then(&stale);
         let mut state = lock(&self.state);
         // Under the lock: a wake-up is either before this, and `stale` sees what it told, or finds the waker.
-        if stale() || !state.dirty.is_empty() || !state.found.is_empty() || state.overflowed {
+        if early.unwrap_or_else(stale) || !state.dirty.is_empty() || !state.found.is_empty() || state.overflowed {
             return false;
         }
         for slot in slots.drain(..) {

@@ -5,16 +5,18 @@ use std::{
     fmt,
     ops::Bound,
     str::Split,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
 };
 
 use slab::Slab;
 use tidings_wire::{Pattern, TopicName};
 
-use crate::{lock, mailbox::Mailbox, topic::Topic};
+use crate::{
+    lock,
+    mailbox::Mailbox,
+    sync::{AtomicUsize, Mutex},
+    topic::Topic,
+};
 
 /// Topics that are looked at under one lock when a pattern is listed: a topic that begins waits for no more.
 const LISTED_AT_ONCE: usize = 256;

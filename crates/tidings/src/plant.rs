@@ -1,4 +1,4 @@
-//! Bugs planted on purpose: each rule of the design has one, and the simulator has to find it.
+//! Bugs planted on purpose: each rule of the design has one, and the simulator or the schedules have to find it.
 //!
 //! Outside of tests there are none: [`planted`] is a constant.
 
@@ -38,6 +38,22 @@ pub(crate) enum Plant {
     SupersededByTheUnknown,
     /// A deletion that is no more remembered is undone by a node that was away.
     DeletionsNotSynced,
+    /// A shard takes its inbox first and reads the log's index then, in a step of its own.
+    IndexAfterInbox,
+    /// A shard publishes its marked index before it has marked.
+    IndexBeforeMarks,
+    /// A shard wakes its readers before it publishes its marked index.
+    WakeBeforeIndex,
+    /// A reader empties its mailbox before it loads the marked index.
+    MailboxBeforeIndex,
+    /// A reader looks whether its shard has moved on, and only then locks its mailbox to wait.
+    LooksBeforeItWaits,
+    /// A message is stamped in one step and appended in another.
+    StampBeforeAppend,
+    /// A reader takes its place in the log before it listens.
+    PlaceBeforeListening,
+    /// A join's history begins above the join's place, where the ring has let go of something meanwhile.
+    HistoryAboveItsJoin,
 }
 
 #[cfg(test)]

@@ -219,3 +219,6 @@ impl Ring {
         self.bytes
     }
 }
+
+#[cfg(test)]
+mod tests;

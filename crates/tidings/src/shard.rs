@@ -9,14 +9,18 @@
 //! A reader thus never sees a part of what happened up to M: it merges all its marked topics in
 //! index order, and the cursor that it passes on covers nothing that it was not handed.
 
-use std::sync::{
-    Arc, Mutex, Weak,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::{Arc, Weak, atomic::Ordering};
 
 use tokio::sync::Notify;
 
-use crate::{lock, mailbox::Mailbox, shared::Shared, topic::Topic};
+use crate::{
+    lock,
+    mailbox::Mailbox,
+    plant::{Plant, planted},
+    shared::Shared,
+    sync::{AtomicU64, Mutex},
+    topic::Topic,
+};
 
 /// Most shards: their bits fit a word, and more than there are cores would only wait for each other.
 pub(crate) const SHARDS_MAX: usize = 16;
@@ -53,7 +57,13 @@ impl Round {
     pub(crate) fn run(&mut self, shared: &Shared, shard: usize) -> bool {
         // Before the inbox: who asked until now is woken after what was published until now is marked.
         let mut asking = std::mem::take(&mut *lock(&shared.shards[shard].asking));
-        let marked = shared.log().take_inbox(shard, &mut self.topics);
+        let mut marked = shared.log().take_inbox(shard, &mut self.topics);
+        if planted(Plant::IndexAfterInbox) {
+            marked = shared.place().0.index;
+        }
+        if planted(Plant::IndexBeforeMarks) {
+            shared.shards[shard].marked.store(marked, Ordering::Release);
+        }
         let busy = !self.topics.is_empty() || !asking.is_empty();
         for topic in self.topics.drain(..) {
             if topic.is_introduced_now(shard) {
@@ -63,6 +73,9 @@ impl Round {
             topic.mark(shard, &mut self.mailboxes);
         }
         self.mailboxes.append(&mut asking);
+        if planted(Plant::WakeBeforeIndex) {
+            self.mailboxes.drain(..).for_each(|mailbox| mailbox.wake());
+        }
         // Release: a reader that sees this index also sees the marks made above.
         shared.shards[shard].marked.store(marked, Ordering::Release);
         for mailbox in self.mailboxes.drain(..) {

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard, Weak,
+        Arc, Weak,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
 };
@@ -25,6 +25,7 @@ use crate::{
     ring::Ring,
     serve::Served,
     shard::Shard,
+    sync::{Mutex, MutexGuard},
     topic::{Listens, Topic},
 };
 
@@ -259,7 +260,14 @@ impl Shared {
             allowed(kind).map_err(|fix| PublishError::Kind { topic: name.clone(), kind, fix })?;
             let max = self.limits.topics_max;
             let topic = self.topic(&mut log, now, name).ok_or(PublishError::TooManyTopics { max })?;
-            log.publish(now, &topic, publication)
+            if planted(Plant::StampBeforeAppend) {
+                let entry = log.stamp(now, &topic, publication);
+                drop(log);
+                let woken = self.log().append(now, &topic, &entry);
+                (entry, woken)
+            } else {
+                log.publish(now, &topic, publication)
+            }
         };
         if woken {
             self.wake_shards();

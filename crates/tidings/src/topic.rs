@@ -1,14 +1,16 @@
 //! One topic of a node: its ring, and who listens to it.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
-};
+use std::sync::{Arc, atomic::Ordering};
 
 use slab::Slab;
 use tidings_wire::{TopicKind, TopicName};
 
-use crate::{lock, mailbox::Mailbox, ring::Ring};
+use crate::{
+    lock,
+    mailbox::Mailbox,
+    ring::Ring,
+    sync::{AtomicBool, AtomicU32, AtomicU64, Mutex},
+};
 
 /// One topic. Lives in the node log's table; a reader that holds it by name keeps it there.
 #[derive(Debug)]

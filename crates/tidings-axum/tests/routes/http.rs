@@ -105,6 +105,24 @@ async fn a_refused_write_names_its_fault_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_wrong_name_is_refused_by_its_segment_and_the_rule() {
+    let site = Site::new();
+    let open = r#"{"wire":1,"call":1,"hold":[{"topic":"demo/b c"}]}"#;
+    let answers = [
+        site.get("/live?topic=demo/b+c", &[]).await,
+        site.get("/api/topics/demo/b%20c", &[]).await,
+        site.post("/api/topics/demo/b%20c", &[JSON], "\"a\"").await,
+        site.post("/_tidings/live", &[JSON], open).await,
+    ];
+    for answer in answers {
+        let said = text(answer).await;
+        // A path is not decoded: there it is the percent sign that is no plain byte.
+        assert!(said.contains("segment 2 holds ' '") || said.contains("segment 2 holds '%'"), "{said}");
+        assert!(said.contains("allowed are A-Z a-z 0-9 _ . - and ~XX for any other byte"), "{said}");
+    }
+}
+
+#[tokio::test]
 async fn streams_ask_not_to_be_buffered_or_kept() {
     let site = Site::new();
     let response = site.get("/live?topic=demo/log", &[]).await;

@@ -5,14 +5,14 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex},
+    sync::Arc,
 };
 
 use bytes::Bytes;
 use tidings_wire::NodeName;
 
 use super::{BoxFuture, Carrier, EngineError, Inbound, Me, SendError};
-use crate::{FRAME_BYTES_MAX, lock};
+use crate::{FRAME_BYTES_MAX, lock, sync::Mutex};
 
 /// A network inside one process, for tests. Cheap to clone; all clones are one network.
 ///

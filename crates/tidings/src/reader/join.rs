@@ -12,6 +12,7 @@ use crate::{
     cluster::{Bucket, Seen},
     error::SubscribeError,
     log::{Now, Place},
+    plant::{Plant, planted},
     resume::{Resume, WAIT_MS, resume},
     shared::Standing,
 };
@@ -88,6 +89,7 @@ impl Reader {
         // What there is to know of topics: some may be forgotten, and make room.
         self.look();
         let (mut refused, mut held) = (Vec::new(), Vec::new());
+        let too_early = planted(Plant::PlaceBeforeListening).then(|| self.shared.place());
         for (pattern, start) in wanted {
             let hold = match pattern.as_topic() {
                 Some(name) => self.hold_topic(&name).map(Wanted::Topic),
@@ -102,15 +104,19 @@ impl Reader {
         // What others wait for is begun with later, and cannot be refused any more.
         let strict = self.waiting.is_empty();
         self.waiting.push_back(Waiting { call, wanted: held, deadline_ms });
-        refused.extend(self.begin_waiting(strict));
+        refused.extend(self.begin_waiting(strict, too_early));
         refused
     }
 
     /// Begins with the joins that wait, in their order, up to one that still has to.
-    pub(super) fn begin_waiting(&mut self, strict: bool) -> Vec<(Pattern, SubscribeError)> {
+    pub(super) fn begin_waiting(
+        &mut self,
+        strict: bool,
+        mut too_early: Option<(Place, Now)>,
+    ) -> Vec<(Pattern, SubscribeError)> {
         let mut refused = Vec::new();
         while let Some(waiting) = self.waiting.pop_front() {
-            match self.begin_or_wait(waiting, strict) {
+            match self.begin_or_wait(waiting, strict, too_early.take()) {
                 Ok(of_one) => refused.extend(of_one),
                 Err(waiting) => {
                     self.waiting.push_front(waiting);
@@ -136,13 +142,18 @@ impl Reader {
 
     /// Begins with what a join adds; gives it back where the node still has to get what its cursors cover, or where
     /// peers have not answered for a Signal. A pattern with more topics than the reader may hold is refused if it is
-    /// `strict`.
-    fn begin_or_wait(&mut self, waiting: Waiting, strict: bool) -> Result<Vec<(Pattern, SubscribeError)>, Waiting> {
+    /// `strict`. `too_early` is a planted bug: a place that was taken before listening.
+    fn begin_or_wait(
+        &mut self,
+        waiting: Waiting,
+        strict: bool,
+        too_early: Option<(Place, Now)>,
+    ) -> Result<Vec<(Pattern, SubscribeError)>, Waiting> {
         // Before the place is taken, which then covers what came before the answers.
         let standing = self.shared.standing(waiting.wanted.iter().map(|(wanted, _)| self.bucket(*wanted)));
         // Taken only after listening: what is published from here on marks the slots, and topics that begin from here
         // on are introduced.
-        let (place, now) = self.shared.place();
+        let (place, now) = too_early.unwrap_or_else(|| self.shared.place());
         let overdue = waiting.deadline_ms <= now.monotonic_ms;
         let resumed = |start: &Start| match start {
             Start::After(text) => {

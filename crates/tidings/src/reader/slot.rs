@@ -163,6 +163,9 @@ impl Slot {
             Begin::Retained(last) => {
                 begun.snapshot = self.topic.kind == TopicKind::State;
                 let kept = match self.topic.kind {
+                    TopicKind::Events if planted(Plant::HistoryAboveItsJoin) => ring.place_before_last(*last),
+                    // Not above the join's place: what the ring has let go of since is a gap, and what else has come
+                    // since is read, however little of the past was asked for.
                     TopicKind::Events => ring.place_before_last(*last).min(place),
                     // A Signal keeps nothing: its ring is for streams that are there, or come back at once.
                     TopicKind::State | TopicKind::Signal | TopicKind::Local => place,

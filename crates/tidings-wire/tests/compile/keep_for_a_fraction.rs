@@ -1,0 +1,7 @@
+use tidings_wire::{Events, topics};
+
+topics! {
+    pub CHAT: Events<String> = "chat" keep 10, "1.5h";
+}
+
+fn main() {}

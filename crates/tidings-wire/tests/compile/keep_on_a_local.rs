@@ -1,0 +1,7 @@
+use tidings_wire::{Local, topics};
+
+topics! {
+    pub PICKED: Local<u32> = "picked" keep 10;
+}
+
+fn main() {}

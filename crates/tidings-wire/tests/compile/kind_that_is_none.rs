@@ -1,0 +1,7 @@
+use tidings_wire::topics;
+
+topics! {
+    pub TITLE: String = "title";
+}
+
+fn main() {}

@@ -1,0 +1,7 @@
+use tidings_wire::{State, topics};
+
+topics! {
+    pub TITLE: State<String> = "board/";
+}
+
+fn main() {}

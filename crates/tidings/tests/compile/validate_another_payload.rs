@@ -1,0 +1,13 @@
+use tidings::{Hub, wire::{Events, Local, State, topics}};
+
+topics! {
+    TITLE(board: u32): State<String> = "board/{board}/title";
+    CHAT(room: String): Events<String> = "chat/{room}";
+    PICKED(board: u32): Local<u64> = "board/{board}/picked";
+}
+
+fn wrong(hub: &Hub) {
+    hub.serve(TITLE).validate(|title: &u32| if *title > 0 { Ok(()) } else { Err(String::new()) });
+}
+
+fn main() {}
