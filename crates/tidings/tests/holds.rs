@@ -398,9 +398,15 @@ impl Model {
             Delivery::Message(entry) => self.message(entry.topic.as_str(), entry.index),
             Delivery::Snapshot { topic, entry } => {
                 let topic = topic_at(topic.as_str());
-                let asked = self.owed.get(&topic).is_some_and(|owed| owed.snapshot);
-                if entry.is_none() && self.emptied.contains(&topic) && (self.has_value(topic) || !asked) {
-                    // The topic that was forgotten has no value; what the next one of this name has comes as messages.
+                if entry.is_none() && self.emptied.contains(&topic) {
+                    // Of the topic that was forgotten, or of the next one of this name: where that has no value either,
+                    // a word for both; but that it was cleared may still come.
+                    if !self.has_value(topic)
+                        && let Some(owed) = self.owed.get_mut(&topic)
+                    {
+                        owed.snapshot = false;
+                        owed.must.clear();
+                    }
                     return;
                 }
                 assert_eq!(entry.as_ref().and_then(|entry| value(entry)).is_some(), self.has_value(topic));

@@ -7,7 +7,8 @@ use std::collections::HashSet;
 
 use futures_util::StreamExt as _;
 use support::{
-    Said, hub, hub_with, join, joined, messages, name, number, pattern, publish, read, read_up_to_here, said, within,
+    Said, hub, hub_with, join, joined, messages, name, number, pattern, publish, read, read_up_to_here, said, value,
+    within,
 };
 use tidings::{
     Delivery, Hub, Payload, PublishError, PublishOptions, Start, SubscribeError, Subscription,
@@ -414,4 +415,40 @@ async fn a_cursor_lists_this_node() {
     publish(&hub, "room", [1, 2]);
     let cursor: Cursor = hub.cursor().parse().unwrap();
     assert_eq!(cursor.iter().collect::<Vec<_>>(), [(hub.origin(), 2)]);
+}
+
+#[tokio::test]
+async fn a_sender_is_skipped_by_whoever_excludes_it_and_by_nobody_else() {
+    let (hub, _clock) = hub_with(|_| {});
+    let mut mine = hub.subscribe("beep/a").unwrap().excluding("me");
+    let mut others = hub.subscribe("beep/*").unwrap();
+    hub.broadcast_from("me", "beep/a", number(1)).unwrap();
+    hub.local_broadcast_from("me", "beep/a", number(2)).unwrap();
+    hub.local_broadcast_from("you", "beep/a", number(3)).unwrap();
+    hub.broadcast("beep/a", number(4)).unwrap();
+    let heard = [within(mine.next()).await, within(mine.next()).await];
+    assert_eq!(said(&heard), messages("beep/a", [3, 4]));
+    let mut heard = Vec::new();
+    while heard.len() < 4 {
+        heard.push(within(others.next()).await);
+    }
+    assert_eq!(said(&heard), messages("beep/a", 1..5));
+    let refused = hub.local_broadcast_from("me", "history/a", number(5));
+    assert!(matches!(refused, Err(PublishError::Kind { kind: TopicKind::Events, .. })));
+    mine.unsubscribe();
+    assert_eq!(hub.readers(&name("beep/a")), 1);
+}
+
+#[tokio::test]
+async fn the_history_is_the_last_messages_that_are_kept() {
+    let (hub, _clock) = hub_with(|_| {});
+    publish(&hub, "short/a", 0..9);
+    publish(&hub, "value/a", 1..3);
+    publish(&hub, "beep/a", [1]);
+    let history =
+        |topic: &str, last| hub.history(&name(topic), last).iter().map(|entry| value(entry)).collect::<Vec<_>>();
+    assert_eq!(history("short/a", 2), [Some(7), Some(8)]);
+    assert_eq!(history("short/a", 99).len(), 4, "four are kept");
+    assert_eq!(history("value/a", 99), [Some(2)]);
+    assert_eq!((history("beep/a", 99), history("no/such", 1)), (vec![], vec![]));
 }

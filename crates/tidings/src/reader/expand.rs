@@ -115,8 +115,10 @@ impl Reader {
     /// What a pattern alone has of topics is of an earlier join of it.
     pub(super) fn want_nothing_of(&mut self, hold: u32) {
         let alone = |slot: &Slot| slot.patterns == [hold] && !slot.is_held_otherwise(hold);
-        for (_, slot) in self.slots.iter_mut().filter(|(_, slot)| alone(slot)) {
-            slot.position = u64::MAX;
+        let alone: Vec<_> = self.slots.iter().filter(|(_, slot)| alone(slot)).map(|(at, _)| at as u32).collect();
+        for at in alone {
+            self.forget_prepared(at);
+            self.slots[at as usize].position = u64::MAX;
         }
     }
 

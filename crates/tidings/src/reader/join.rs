@@ -358,8 +358,14 @@ impl Reader {
         let (topic, key) = self.shared.listen(name, &self.mailbox, at)?;
         let slot = &mut self.slots[at as usize];
         unlisten(&self.shared, self.mailbox.shard, slot);
-        let lost = !Arc::ptr_eq(&slot.topic, &topic) && slot.settle();
+        let begins_again = !Arc::ptr_eq(&slot.topic, &topic);
+        let lost = begins_again && slot.settle();
         (slot.topic, slot.key, slot.named, slot.waits) = (topic, key, true, true);
+        if begins_again {
+            // The one that it had is forgotten: of this one its patterns are owed all.
+            slot.patterns.clear();
+            self.find_for_others(at, self.shared.now());
+        }
         self.gap(at, lost.then_some(GapCause::Slow));
         Ok(())
     }
