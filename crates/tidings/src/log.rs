@@ -303,6 +303,9 @@ impl NodeLog {
 
     fn append(&mut self, now: Now, topic: &Arc<Topic>, entry: &Arc<Entry>) -> bool {
         topic.published.fetch_add(1, Ordering::Relaxed);
+        if entry.id.is_some() {
+            lock(&topic.ids).note(entry);
+        }
         lock(&topic.ring).push(entry.clone(), now.monotonic_ms);
         if !topic.is_heard() {
             return false;

@@ -259,6 +259,10 @@ impl Shared {
             allowed(kind).map_err(|fix| PublishError::Kind { topic: name.clone(), kind, fix })?;
             let max = self.limits.topics_max;
             let topic = self.topic(&mut log, now, name).ok_or(PublishError::TooManyTopics { max })?;
+            let before = publication.id.as_deref().and_then(|id| lock(&topic.ids).published(id));
+            if let Some(published) = before {
+                return Ok(published);
+            }
             log.publish(now, &topic, publication)
         };
         if woken {
@@ -266,7 +270,7 @@ impl Shared {
         }
         // Remembers one call, and costs a few nanoseconds where no engine waits for it.
         self.outgoing.notify_one();
-        Ok(Published { version: entry.version, stamp: entry.stamp, index: entry.index })
+        Ok(Published::of(&entry))
     }
 
     pub(crate) fn wake_shards(&self) {

@@ -8,7 +8,7 @@ use std::sync::{
 use slab::Slab;
 use tidings_wire::{TopicKind, TopicName};
 
-use crate::{lock, mailbox::Mailbox, ring::Ring};
+use crate::{ids::Ids, lock, mailbox::Mailbox, ring::Ring};
 
 /// One topic. Lives in the node log's table; a reader that holds it by name keeps it there.
 #[derive(Debug)]
@@ -32,6 +32,8 @@ pub(crate) struct Topic {
     pub(crate) queued: AtomicU64,
     /// Messages applied here, since the node began.
     pub(crate) published: AtomicU64,
+    /// Same rule as for the ring; read and written only under the log's lock.
+    pub(crate) ids: Mutex<Ids>,
 }
 
 /// Why a reader listens to a topic.
@@ -66,6 +68,7 @@ impl Topic {
             forgotten: AtomicBool::new(false),
             queued: AtomicU64::new(0),
             published: AtomicU64::new(0),
+            ids: Mutex::default(),
         }
     }
 

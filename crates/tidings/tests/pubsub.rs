@@ -110,6 +110,29 @@ async fn the_publish_id_and_the_sender_travel_with_the_message() {
 }
 
 #[tokio::test]
+async fn a_second_publish_under_one_id_is_the_first() {
+    let hub = hub();
+    let (mut reader, _) = joined(&hub, &["history/a", "history/b"], &Start::Now).await;
+    let publish_as = |id: &str, topic: &str, value| {
+        hub.broadcast_with(topic, number(value), PublishOptions::default().with_id(id)).unwrap()
+    };
+    let first = publish_as("once", "history/a", 1);
+    publish(&hub, "history/a", [2]);
+    assert_eq!(publish_as("once", "history/a", 1), first, "a retry is answered with what the first try came to");
+    assert_ne!(publish_as("once", "history/b", 3), first, "ids are of one topic");
+    // Among the last 64 it is known, and not for ever.
+    for number in 1..64 {
+        publish_as(&format!("other-{number}"), "history/a", 100 + number);
+    }
+    assert_eq!(publish_as("once", "history/a", 1), first);
+    publish_as("one-too-many", "history/a", 200);
+    assert_ne!(publish_as("once", "history/a", 1), first);
+    let heard = said(&read_up_to_here(&mut reader).await);
+    let ones = heard.iter().filter(|said| **said == Said::Message("history/a".into(), 1));
+    assert_eq!((heard.len(), ones.count()), (3 + 63 + 2, 2));
+}
+
+#[tokio::test]
 async fn dropping_unsubscribes_and_leaves_the_others_alone() {
     let hub = hub();
     let (first, second) = (hub.subscribe("room").unwrap(), hub.subscribe("room").unwrap());

@@ -3,4 +3,5 @@
 mod http;
 mod page_stream;
 mod patterns;
+mod publish;
 mod support;
