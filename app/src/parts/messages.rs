@@ -53,6 +53,10 @@ fn Row(item: LogItem<Message>) -> impl IntoView {
             </li>
         }
         .into_any(),
+        // Messages are sent by a form: nothing of them is shown before the server has them.
+        LogRow::Pending { value } => {
+            view! { <li class="log-row" data-pending=""><span class="log-text">{value.text}</span></li> }.into_any()
+        }
         LogRow::Missed(cause) => view! { <Mark mark="gap" says=gap_words(cause)/> }.into_any(),
         _ => view! { <Mark mark="rewound" says="rewound: the server lost its past"/> }.into_any(),
     }

@@ -40,25 +40,31 @@
 mod backoff;
 #[cfg(all(feature = "browser", target_arch = "wasm32"))]
 mod browser;
+mod local;
 // Free of the browser, so that it is tested without one.
 #[cfg_attr(not(all(feature = "browser", target_arch = "wasm32")), allow(dead_code, reason = "a browser drives it"))]
 mod page;
 mod provide;
+mod shown;
 mod status;
 mod topic;
 mod use_connection;
 mod use_log;
+mod use_publish;
 mod use_topic;
+mod use_topics;
 
 /// Names, cursors, typed topics: what browser and server share.
 pub use tidings_wire as wire;
 
 pub use provide::{LiveOptions, provide_live, provide_live_with_options};
 pub use status::{Link, TopicStatus};
-pub use topic::{ByClosure, ByValue, IntoTopic};
+pub use topic::{ByClosure, ByValue, IntoTopic, IntoTopics};
 pub use use_connection::{UseConnection, use_connection};
-pub use use_log::{LogItem, LogRow, UseLog, use_log};
-pub use use_topic::{UseTopic, use_topic};
+pub use use_log::{HasLog, LogItem, LogRow, UseLog, UseLogOptions, use_log, use_log_with_options};
+pub use use_publish::{CanPublish, PublishError, UsePublish, use_publish};
+pub use use_topic::{HasValue, UseTopic, UseTopicOptions, use_topic, use_topic_with_options};
+pub use use_topics::{TopicRow, UseTopics, UseTopicsOptions, use_topics, use_topics_with_options};
 
 /// The project's README, for its code blocks to be tested.
 #[cfg(all(doctest, feature = "ssr"))]
