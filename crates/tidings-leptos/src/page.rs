@@ -77,9 +77,16 @@ impl Page {
             }
             Held::new(depth, painted.as_ref().map(|painted| painted.cursor.clone()))
         });
+        let known = held.joined || painted.is_some();
         let (key, asked) = held.enter(depth, painted, sink.clone(), calls);
         if asked && !added.contains(pattern) {
             added.push(pattern.clone());
+        }
+        if let Some(topic) = pattern.as_topic().filter(|_| !known && depth == Depth::Newest) {
+            // A row of a pattern becomes a component: what the pattern knows is there before the server has answered.
+            let patterns = self.wild.iter().filter(|wild| wild.matches(&topic)).filter_map(|wild| self.held.get(wild));
+            let item = patterns.filter_map(|held| held.value(&topic)).max_by_key(|item| item.version);
+            calls.extend(item.map(|item| (sink.clone(), News::Item(item.clone()))));
         }
         for topic in self.writes.topics().filter(|topic| pattern.matches(topic)) {
             calls.push((sink.clone(), News::Drafts(topic.clone(), self.writes.drafts(topic))));

@@ -10,7 +10,7 @@ use crate::{
     page::{Depth, News},
     shown::Shown,
     status::TopicStatus,
-    topic::{IntoTopics, all, hold_topic},
+    topic::{IntoTopics, age_s, all, hold_topic},
 };
 
 /// One topic of a pattern. Cheap to clone; a clone is the same row.
@@ -88,6 +88,10 @@ pub struct UseTopics<T: Send + Sync + 'static> {
     pub rows: Signal<Vec<TopicRow<T>>>,
     /// How the pattern is doing.
     pub status: Signal<TopicStatus>,
+    /// Seconds since the newest value was published; `None` without one.
+    pub age_s: Signal<Option<f64>>,
+    /// The newest version of all rows: grows with each newer value.
+    pub version: Signal<Option<Version>>,
 }
 
 impl<T: Send + Sync + 'static> Clone for UseTopics<T> {
@@ -217,7 +221,14 @@ where
         // Nothing has subscribed yet: these are the first render's rows on both sides.
         rows.update(|rows| rows.paint(painted));
     }
+    let version = Memo::new(move |_| {
+        // The rows by themselves: the list is not held while each of them is looked at.
+        let rows: Vec<_> = rows.with(|rows| rows.0.values().cloned().collect());
+        rows.iter().filter_map(TopicRow::version).max()
+    });
     UseTopics {
+        age_s: age_s(held.context, move || version.get().map(Version::ms), painted.as_ref()),
+        version: version.into(),
         rows: Signal::derive(move || rows.with(|rows| rows.0.values().cloned().collect())),
         status: Signal::derive(move || match held.status.get() {
             TopicStatus::Live if rows.with(|rows| rows.0.is_empty()) => TopicStatus::Missing,

@@ -63,6 +63,10 @@ pub(super) fn flush() {
     spawn_local(async move {
         let sent = post(&driver, CHANGE_PATH, &change, None).await;
         let accepted = sent.as_ref().is_ok_and(Response::ok);
+        // Nothing is in it; but an answer whose body nobody takes counts as cut off.
+        if let Some(body) = sent.ok().and_then(|answer| answer.array_buffer().ok()) {
+            let _ = JsFuture::from(body).await;
+        }
         if !accepted {
             // The change is lost, and what the server holds is not what the page thinks: begin again, from where every
             // topic is.

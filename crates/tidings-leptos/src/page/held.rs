@@ -297,6 +297,14 @@ impl Held {
         calls.extend(self.sinks.iter().map(|(_, told)| (told.sink.clone(), news())));
     }
 
+    /// The value of a State topic.
+    pub(super) fn value(&self, topic: &TopicName) -> Option<&Item> {
+        match &self.kept {
+            Kept::Newest(items) => items.get(topic),
+            Kept::Last(..) => None,
+        }
+    }
+
     /// The newest version that was told of a State topic.
     pub(super) fn newest(&self, topic: &TopicName) -> Option<Version> {
         self.newest.get(topic).copied()

@@ -117,3 +117,14 @@ fn a_write_is_shown_by_patterns_too() {
         (vec!["a/1 drafts 1".to_owned()], vec!["a/1 drafts 1".to_owned()])
     );
 }
+
+#[test]
+fn a_component_of_one_row_begins_with_what_the_pattern_knows() {
+    let mut page = Page::default();
+    rows(&mut page, "a/*", Some(painted_rows("a/*", &[("a/1", 1), ("a/2", 2)], 2)));
+    open(&mut page);
+    hear(&mut page, &message("a/1", 3), Some(3));
+    let (_, one) = value(&mut page, "a/1", None);
+    assert_eq!(*one.borrow(), ["3"], "before the server has been asked");
+    assert_eq!(page.change().expect("it is asked all the same").hold.len(), 1);
+}
