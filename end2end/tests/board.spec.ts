@@ -100,7 +100,7 @@ test('an answer that is lost does not publish twice', async ({ page, api, watch 
   await seed(api, 15, TITLES);
   const board = await new Board(page, 15).openLive();
   const answered: { topic: string; id: string }[] = [];
-  // No echo may tell the page that it was heard: the stream is held back as long.
+  // Whichever comes first, the echo or the second try: it is published and shown once.
   await page.route(PUBLISH, async (route) => {
     const asked = route.request().postDataJSON();
     if (asked.topic !== 'board/15/activity') return route.continue();
@@ -237,14 +237,7 @@ test('after five hundred navigations the page holds what it held', async ({ page
   const board = await new Board(page, 1).openLive();
   const before = held(sent);
   expect(before).toContain('board/1/card/*/title');
-  const home = page.getByRole('link', { name: 'Home' });
-  const back = page.getByRole('link', { name: 'Board' });
-  for (let times = 0; times < 250; times++) {
-    await home.click();
-    await expect(page.locator('#counter')).toBeVisible();
-    await back.click();
-    await expect(board.card(3).root).toBeVisible();
-  }
+  await page.evaluate(navigate, 250);
   await expect(board.card(3).root).toHaveAttribute('data-status', 'live');
   await expect.poll(() => held(sent)).toEqual(before);
   expect(sent.filter((request) => STREAM.test(request.url()))).toHaveLength(1);
@@ -266,14 +259,33 @@ test('another board is another subscription of the same components', async ({ pa
   await expect(page.locator('.hero[data-stayed]')).toHaveCount(1);
 });
 
-test('a board that may not be has no page', async ({ page, watch }) => {
-  watch.expectFailure(/\/board\/(0|100|x)$/, 'that is what is tested');
-  for (const number of ['0', '100', 'x']) {
-    // The next navigation would cut the script's download off.
-    const response = await page.goto(`/board/${number}`, { waitUntil: 'load' });
-    expect(response?.status()).toBe(404);
+test('a board that may not be has no page', async ({ api }) => {
+  for (const [number, status] of [['1', 200], ['99', 200], ['0', 404], ['100', 404], ['x', 404]] as const) {
+    const answer = await api.send(`/board/${number}`);
+    expect([number, answer.status]).toEqual([number, status]);
   }
 });
+
+/** Goes home and back so often, each time until what was gone to is live. Runs in the page. */
+async function navigate(times: number): Promise<void> {
+  const gone: number[] = [];
+  const until = (isSo: () => boolean) =>
+    new Promise<void>((done) => {
+      const look = () => (isSo() ? done() : void requestAnimationFrame(look));
+      look();
+    });
+  const go = async (name: string, live: string) => {
+    // Chromium ignores what is more than 200 navigations in 10 seconds.
+    await until(() => gone.length < 190 || performance.now() - gone[gone.length - 190]! > 10_000);
+    gone.push(performance.now());
+    [...document.querySelectorAll<HTMLElement>('nav a')].find((link) => link.textContent === name)?.click();
+    await until(() => document.querySelector(`${live}[data-status="live"]`) !== null);
+  };
+  for (let time = 0; time < times; time++) {
+    await go('Home', '#counter');
+    await go('Board', '[data-card="3"]');
+  }
+}
 
 function requestsTo(page: Page, url: RegExp): Request[] {
   const requests: Request[] = [];

@@ -14,6 +14,7 @@ pub(crate) fn Card(board: u32, card: u32) -> impl IntoView {
     let UsePublish { publish, pending, retrying, error } = use_publish(TITLE.at(board, card));
     let UsePublish { publish: note, .. } = use_publish(ACTIVITY.at(board));
     let editing = RwSignal::new(false);
+    let drawn = StoredValue::new(0_u32);
     Effect::new(move |was: Option<bool>| {
         let is = pending.get();
         // Written down once it is so, and not before.
@@ -46,7 +47,7 @@ pub(crate) fn Card(board: u32, card: u32) -> impl IntoView {
             <Show
                 when=move || editing.get()
                 fallback=move || view! {
-                    <Drawn value/>
+                    <Drawn value drawn/>
                     <p class="card-state">{word}</p>
                     <button
                         class="btn btn-small needs-script" data-tone="quiet" type="button"
@@ -61,10 +62,9 @@ pub(crate) fn Card(board: u32, card: u32) -> impl IntoView {
     }
 }
 
-/// The title, with how often it was drawn since the page was made.
+/// The title, with how often it was drawn since the card was made.
 #[component]
-fn Drawn(value: Signal<Option<String>>) -> impl IntoView {
-    let drawn = StoredValue::new(0_u32);
+fn Drawn(value: Signal<Option<String>>, drawn: StoredValue<u32>) -> impl IntoView {
     move || {
         let title = value.get();
         drawn.update_value(|drawn| *drawn += 1);

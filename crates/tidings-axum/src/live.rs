@@ -356,8 +356,8 @@ impl Paint for HubPaint {
         // The cursor is taken first: what is published while values are read is read or told again, and a value that is
         // told twice is the same one.
         let cursor: Cursor = self.hub.cursor().parse().ok()?;
-        let topics = self.hub.topics().into_iter().filter(|info| info.kind == TopicKind::State).map(|info| info.topic);
-        let readable = topics.filter(|topic| pattern.matches(topic) && self.hub.may_read(&self.who, topic));
+        let topics = self.hub.topics_of(pattern).into_iter().filter(|info| info.kind == TopicKind::State);
+        let readable = topics.map(|info| info.topic).filter(|topic| self.hub.may_read(&self.who, topic));
         let items = readable.filter_map(|topic| {
             let snapshot = self.hub.snapshot(&topic, 1);
             painted(Some(topic), snapshot.entries.first()?)

@@ -365,6 +365,22 @@ async fn the_next_version_lies_above_the_one_that_the_writer_saw() {
 
 /// The console's numbers are those of the topic.
 #[tokio::test]
+async fn a_patterns_topics_are_listed_by_name() {
+    let hub = hub();
+    for topic in ["value/b", "value/a", "values/c", "history/a", "value/a/x"] {
+        publish(&hub, topic, [1]);
+    }
+    let listed = |pattern: &str| {
+        let topics = hub.topics_of(&pattern.parse().unwrap());
+        topics.into_iter().map(|info| info.topic.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(listed("value/*"), ["value/a", "value/b"]);
+    assert_eq!(listed("value/**"), ["value/a", "value/a/x", "value/b"]);
+    assert_eq!(listed("*/a"), ["history/a", "value/a"]);
+    assert_eq!(listed("value/a"), ["value/a"]);
+}
+
+#[tokio::test]
 async fn topics_are_listed_with_what_they_hold() {
     let hub = hub();
     let _reader = joined(&hub, &["short/a"], &Start::Now).await;
