@@ -74,6 +74,40 @@ pub async fn say(
     }
 }
 
+/// Makes a card with the lowest number that is free.
+///
+/// # Errors
+/// When the title breaks a rule, or the board is full; the title comes back with the reason.
+#[server(prefix = "/fn", endpoint = "add_card")]
+pub async fn add_card(
+    /// Which board.
+    board: u32,
+    /// The card's title.
+    title: String,
+) -> Result<(), Refused> {
+    use crate::topics::{ACTIVITY, CARDS_MAX, Message, TITLE};
+    use std::sync::{Mutex, PoisonError};
+    /// Two that look for a number at once would find the same.
+    static ADDING: Mutex<()> = Mutex::new(());
+    let kept: String = title.chars().take(4 * crate::topics::TITLE_CHARS_MAX).collect();
+    let refuse = |reason: String| {
+        status_of_refusal();
+        Refused { reason, text: kept.clone() }
+    };
+    let hub = use_context::<tidings::Hub>().ok_or_else(|| refuse("this server runs without a hub".to_owned()))?;
+    let who = use_context::<tidings::Principal>().unwrap_or_default();
+    let _alone = ADDING.lock().unwrap_or_else(PoisonError::into_inner);
+    let free = (1..=CARDS_MAX).find(|card| hub.value(&TITLE.at(board, card)).is_none());
+    let card = free.ok_or_else(|| refuse(format!("the board is full: it has {CARDS_MAX} cards")))?;
+    let topic = TITLE.at(board, card);
+    let name = topic.name().map_err(|error| refuse(error.to_string()))?;
+    let body = serde_json::to_string(&title).map_err(|error| refuse(error.to_string()))?;
+    hub.write(&who, name, &body, tidings::PublishOptions::default()).map_err(|error| refuse(error.to_string()))?;
+    let text = format!("Card {card} was made: {title}");
+    hub.publish(&ACTIVITY.at(board), &Message { text }).map_err(|error| refuse(error.to_string()))?;
+    Ok(())
+}
+
 /// A refusal is the writer's error, not the server's. A form without script is led back to its page instead, with a
 /// redirect that another status would undo.
 #[cfg(feature = "ssr")]

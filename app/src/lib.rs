@@ -17,14 +17,14 @@ pub mod topics;
 use leptos::prelude::*;
 use leptos_meta::{MetaTags, provide_meta_context};
 use leptos_router::{
-    StaticSegment,
+    ParamSegment, StaticSegment,
     components::{Route, Router, Routes},
 };
 use tidings_leptos::provide_live;
 
 pub use site::Site;
 
-use pages::{Home, NotFound};
+use pages::{Board, Home, NotFound};
 use parts::{Footer, Header, Notices};
 
 /// The document around the app.
@@ -64,6 +64,7 @@ pub fn App() -> impl IntoView {
             <main class="page" id="main" tabindex="-1">
                 <Routes fallback=NotFound>
                     <Route path=StaticSegment("") view=Home/>
+                    <Route path=(StaticSegment("board"), ParamSegment("board")) view=Board/>
                 </Routes>
             </main>
             {site.map(|site| view! { <Footer site/> })}

@@ -1,7 +1,7 @@
 //! The topics of the app: declared once, for server and browser.
 
 use serde::{Deserialize, Serialize};
-use tidings_wire::{Events, NodeName, State, topics};
+use tidings_wire::{Events, Local, NodeName, State, TopicName, topics};
 
 topics! {
     /// How a node's process is doing, once a second.
@@ -10,6 +10,62 @@ topics! {
     pub COUNTER(node: NodeName): State<u64> = "node/{node}/counter";
     /// What visitors said.
     pub MESSAGES: Events<Message> = "demo/messages" keep 200, "1d";
+    /// The title of a card.
+    pub TITLE(board: u32, card: u32): State<String> = "board/{board}/card/{card}/title";
+    /// What happened on a board.
+    pub ACTIVITY(board: u32): Events<Message> = "board/{board}/activity" keep 50, "1d";
+    /// The card that a visitor has picked: of one page alone.
+    pub PICKED(board: u32): Local<u32> = "board/{board}/picked";
+}
+
+/// Boards are numbered from 1 to this: anyone may write to them, so their names have a bound.
+pub const BOARDS_MAX: u32 = 99;
+
+/// Cards of a board, numbered from 1.
+pub const CARDS_MAX: u32 = 500;
+
+/// Most characters of a card's title.
+pub const TITLE_CHARS_MAX: usize = 80;
+
+/// Whether a topic is that of a card that may be.
+#[must_use]
+pub fn is_card(topic: &TopicName) -> bool {
+    TITLE.params(topic).is_some_and(|(board, card)| is_board_number(board) && (1..=CARDS_MAX).contains(&card))
+}
+
+/// Whether a topic is that of a board that may be.
+#[must_use]
+pub fn is_board(topic: &TopicName) -> bool {
+    ACTIVITY.params(topic).is_some_and(|(board,)| is_board_number(board))
+}
+
+/// Whether there may be a board of this number.
+#[must_use]
+pub fn is_board_number(board: u32) -> bool {
+    (1..=BOARDS_MAX).contains(&board)
+}
+
+/// The rule for titles; the error is for the writer.
+///
+/// # Errors
+/// What is wrong, and what is allowed.
+// The hub's rules are given what the topic holds, which is a `String`.
+#[allow(clippy::ptr_arg, reason = "a rule takes the topic's payload")]
+pub fn check_title(title: &String) -> Result<(), String> {
+    check_line("title", title, TITLE_CHARS_MAX)
+}
+
+fn check_line(what: &str, text: &str, most: usize) -> Result<(), String> {
+    let chars = text.chars().count();
+    if text.trim().is_empty() {
+        Err(format!("a {what} needs some text"))
+    } else if chars > most {
+        Err(format!("the {what} has {chars} characters, at most {most} are allowed"))
+    } else if text.chars().any(char::is_control) {
+        Err(format!("a {what} is one line of plain text, without control characters"))
+    } else {
+        Ok(())
+    }
 }
 
 /// Most characters of a message.
@@ -42,16 +98,7 @@ impl Message {
     /// # Errors
     /// What is wrong, and what is allowed.
     pub fn check(&self) -> Result<(), String> {
-        let chars = self.text.chars().count();
-        if self.text.trim().is_empty() {
-            Err("a message needs some text".to_owned())
-        } else if chars > MESSAGE_CHARS_MAX {
-            Err(format!("the message has {chars} characters, at most {MESSAGE_CHARS_MAX} are allowed"))
-        } else if self.text.chars().any(char::is_control) {
-            Err("a message is one line of plain text, without control characters".to_owned())
-        } else {
-            Ok(())
-        }
+        check_line("message", &self.text, MESSAGE_CHARS_MAX)
     }
 }
 
@@ -67,5 +114,14 @@ mod tests {
         assert!(check(&"é".repeat(MESSAGE_CHARS_MAX + 1)).unwrap_err().contains("281"));
         assert!(check(" \t ").is_err());
         assert!(check("a\nb").is_err());
+    }
+
+    #[test]
+    fn boards_and_cards_have_bounds() {
+        let card = |board, card| is_card(TITLE.at(board, card).name().unwrap());
+        assert!(card(1, 1) && card(BOARDS_MAX, CARDS_MAX));
+        assert!(!card(0, 1) && !card(1, 0) && !card(BOARDS_MAX + 1, 1) && !card(1, CARDS_MAX + 1));
+        assert!(is_board(ACTIVITY.at(7).name().unwrap()) && !is_board(ACTIVITY.at(BOARDS_MAX + 1).name().unwrap()));
+        assert!(check_title(&"x".repeat(TITLE_CHARS_MAX + 1)).unwrap_err().contains("81"));
     }
 }

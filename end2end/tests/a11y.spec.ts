@@ -4,6 +4,7 @@ import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 
 import { thousands, unique } from './support/api';
+import { Board, PUBLISH, seed } from './support/board';
 import { STREAM } from './support/gate';
 import { expect, test, testWithOwnServer } from './support/test';
 
@@ -48,7 +49,33 @@ for (const colorScheme of ['light', 'dark'] as const) {
   });
 }
 
+for (const colorScheme of ['light', 'dark'] as const) {
+  test(`axe finds nothing on a board with a pick, an error and a pending write, ${colorScheme}`, async ({ page, api, watch }) => {
+    watch.expectFailure(PUBLISH, 'the title is too long');
+    await seed(api, 31, ['Nets', 'Lamps', 'Ropes']);
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    const board = await new Board(page, 31).openLive();
+    await board.card(1).pick();
+    await board.card(2).rename('x'.repeat(81));
+    await expect(board.card(2).error).toHaveText(/81 characters/);
+    await page.route(PUBLISH, () => {});
+    await board.card(3).rename('Ropes, wet');
+    await expect(board.card(3).state).toHaveText('saving');
+    expect(await faults(page)).toEqual([]);
+  });
+}
+
 for (const width of [320, 360, 800, 1440]) {
+  test(`nothing of a board sticks out at ${width} pixels`, async ({ page, api }) => {
+    await seed(api, 32, ['Nets', 'w'.repeat(80), 'Ropes']);
+    await page.setViewportSize({ width, height: 800 });
+    const board = await new Board(page, 32).openLive();
+    await board.card(2).pick();
+    await board.card(1).root.getByRole('button', { name: 'Rename card 1' }).click();
+    const widths = await page.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth]);
+    expect(widths).toEqual([width, width]);
+  });
+
   test(`nothing sticks out at ${width} pixels`, async ({ home, api }) => {
     await api.say(`${unique('w')}${'w'.repeat(200)}`);
     await home.page.setViewportSize({ width, height: 800 });

@@ -80,11 +80,13 @@ async fn run(config: Config) -> Result<(), String> {
 
 /// What this app serves, and to whom.
 fn serve_topics(hub: &Hub) {
-    use app::topics::{COUNTER, MESSAGES, Message, VITALS};
+    use app::topics::{ACTIVITY, COUNTER, MESSAGES, Message, TITLE, VITALS, check_title, is_board, is_card};
     use tidings::anyone;
     hub.serve(VITALS).read(anyone);
     hub.serve(COUNTER).read(anyone);
     hub.serve(MESSAGES).read(anyone).write(anyone).validate(Message::check);
+    hub.serve(TITLE).read(anyone).write(|_, topic| is_card(topic)).validate(check_title);
+    hub.serve(ACTIVITY).read(anyone).write(|_, topic| is_board(topic)).validate(Message::check);
 }
 
 async fn listen(addr: SocketAddr) -> Result<impl axum::serve::Listener<Addr = SocketAddr>, String> {

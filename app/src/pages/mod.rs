@@ -1,7 +1,9 @@
 //! The pages.
 
+mod board;
 mod home;
 mod not_found;
 
+pub(crate) use board::Board;
 pub(crate) use home::Home;
 pub(crate) use not_found::NotFound;

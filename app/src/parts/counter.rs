@@ -13,7 +13,7 @@ use crate::{api::AddOne, format::thousands, topics::COUNTER};
 #[component]
 pub(crate) fn Counter(node: NodeName) -> impl IntoView {
     let topic = COUNTER.at(&node);
-    let UseTopic { value, status, age_s, version } = use_topic(topic.clone());
+    let UseTopic { value, status, age_s, version, .. } = use_topic(topic.clone());
     let add = ServerAction::<AddOne>::new();
     let error = move || match add.value().get() {
         Some(Err(refused)) => Some(refused.reason),

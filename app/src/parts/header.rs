@@ -1,6 +1,7 @@
 //! The head of every page: the mark, where one can go, and how the stream is doing.
 
 use leptos::prelude::*;
+use leptos_router::components::A;
 
 use super::pill::Pill;
 
@@ -15,7 +16,10 @@ pub(crate) fn Header() -> impl IntoView {
                     <span class="brand-name">"Tidings"</span>
                 </a>
                 <nav class="nav" aria-label="Main">
-                    <ul><li><a href="/" aria-current="page">"Home"</a></li></ul>
+                    <ul>
+                        <li><A href="/" exact=true>"Home"</A></li>
+                        <li><A href="/board/1">"Board"</A></li>
+                    </ul>
                 </nav>
                 <Pill/>
             </div>

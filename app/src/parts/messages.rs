@@ -1,17 +1,16 @@
 //! What visitors say: a log with a form.
 
 use leptos::{html::Input, prelude::*};
-use tidings_leptos::{
-    LogItem, LogRow, UseLog, use_log,
-    wire::{TopicKind, event::GapCause},
-};
+use tidings_leptos::{UseLog, use_log, wire::TopicKind};
 
-use super::panel::{Health, Panel};
+use super::{
+    log::Row,
+    panel::{Health, Panel},
+};
 use crate::{
     api::Say,
-    format::{datetime, time_of_day},
     site::Site,
-    topics::{MESSAGE_CHARS_MAX, MESSAGES, Message},
+    topics::{MESSAGE_CHARS_MAX, MESSAGES},
 };
 
 /// Messages that the page shows.
@@ -40,39 +39,6 @@ pub(crate) fn Messages() -> impl IntoView {
             </div>
             <div class="panel-foot"><SayForm/></div>
         </Panel>
-    }
-}
-
-#[component]
-fn Row(item: LogItem<Message>) -> impl IntoView {
-    match item.row {
-        LogRow::Message { version, value } => view! {
-            <li class="log-row">
-                <time class="log-time" datetime=datetime(version.ms())>{time_of_day(version.ms())}</time>
-                <span class="log-text">{value.text}</span>
-            </li>
-        }
-        .into_any(),
-        LogRow::Missed(cause) => view! { <Mark mark="gap" says=gap_words(cause)/> }.into_any(),
-        _ => view! { <Mark mark="rewound" says="rewound: the server lost its past"/> }.into_any(),
-    }
-}
-
-#[component]
-fn Mark(mark: &'static str, says: &'static str) -> impl IntoView {
-    view! {
-        <li class="log-mark" data-mark=mark>
-            <span class="glyph" data-glyph=mark aria-hidden="true"></span>
-            <span>{says}</span>
-        </li>
-    }
-}
-
-fn gap_words(cause: GapCause) -> &'static str {
-    match cause {
-        GapCause::Slow => "gap: more came than this page could read",
-        GapCause::CursorTooOld => "gap: this page was away for more than an hour",
-        _ => "gap: you may have missed messages",
     }
 }
 

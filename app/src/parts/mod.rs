@@ -1,15 +1,19 @@
 //! The parts that pages are made of.
 
+mod board;
+mod card;
 mod counter;
 mod footer;
 mod header;
 mod lines;
+mod log;
 mod messages;
 mod notices;
 mod panel;
 mod pill;
 mod vitals;
 
+pub(crate) use board::{Activity, Cards, Picked};
 pub(crate) use counter::Counter;
 pub(crate) use footer::Footer;
 pub(crate) use header::Header;

@@ -22,7 +22,7 @@ pub(crate) fn Panel(
     /// Names the panel's parts.
     id: &'static str,
     title: &'static str,
-    #[prop(into)] topic: String,
+    #[prop(into)] topic: Signal<String>,
     kind: TopicKind,
     health: Health,
     /// Classes beside `panel`.

@@ -16,7 +16,7 @@ use crate::{
 #[component]
 pub(crate) fn VitalsPanel(node: NodeName) -> impl IntoView {
     let topic = VITALS.at(&node);
-    let UseTopic { value, status, age_s, version } = use_topic(topic.clone());
+    let UseTopic { value, status, age_s, version, .. } = use_topic(topic.clone());
     let figure = move |read: fn(&Vitals) -> String| {
         move || value.with(|vitals| vitals.as_ref().map_or_else(|| "–".to_owned(), read))
     };

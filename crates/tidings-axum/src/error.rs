@@ -5,8 +5,13 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{StatusCode, header};
-use serde::Serialize;
-use tidings::{PublishError, WriteError, wire::NameError};
+use tidings::{
+    PublishError, WriteError,
+    wire::{
+        NameError,
+        live::{Failure, FailureError},
+    },
+};
 
 /// A refused request, answered as `{"error":{"code":…,"message":…}}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,17 +22,6 @@ pub struct ApiError {
     pub code: &'static str,
     /// For people: names the fault and what to do.
     pub message: String,
-}
-
-#[derive(Serialize)]
-struct Body<'a> {
-    error: Inner<'a>,
-}
-
-#[derive(Serialize)]
-struct Inner<'a> {
-    code: &'a str,
-    message: &'a str,
 }
 
 impl ApiError {
@@ -47,7 +41,7 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let body = Body { error: Inner { code: self.code, message: &self.message } };
+        let body = Failure { error: FailureError { code: self.code.to_owned(), message: self.message } };
         let mut response = (self.status, Json(body)).into_response();
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));

@@ -10,8 +10,11 @@ use std::{
 use http::request::Parts;
 use slab::Slab;
 use tidings::{
-    Hub, Principal, ReaderWaker,
-    wire::{Paint, Painted, PaintedItem, SharedPaint, TopicName, Want, live::Change},
+    Entry, Hub, Principal, ReaderWaker,
+    wire::{
+        Cursor, Paint, Painted, PaintedItem, Pattern, SharedPaint, TopicKind, TopicName, Want,
+        live::{Change, PAGE_TOPICS_MAX},
+    },
 };
 use tokio::{sync::watch, time::MissedTickBehavior};
 
@@ -345,15 +348,26 @@ impl Paint for HubPaint {
             Want::Last(most) => most,
         };
         let snapshot = self.hub.snapshot(topic, most);
-        let items = snapshot.entries.iter().filter_map(|entry| {
-            let data = serde_json::from_str(entry.payload.as_ref()?.as_str()).ok()?;
-            Some(PaintedItem { version: entry.version, data })
-        });
-        Some(Painted {
-            topic: topic.clone(),
-            items: items.collect(),
-            cursor: snapshot.cursor,
-            now_ms: self.hub.now_ms(),
-        })
+        let items = snapshot.entries.iter().filter_map(|entry| painted(None, entry)).collect();
+        Some(Painted { topic: topic.into(), items, cursor: snapshot.cursor, now_ms: self.hub.now_ms() })
     }
+
+    fn paint_all(&self, pattern: &Pattern) -> Option<Painted> {
+        // The cursor is taken first: what is published while values are read is read or told again, and a value that is
+        // told twice is the same one.
+        let cursor: Cursor = self.hub.cursor().parse().ok()?;
+        let topics = self.hub.topics_of(pattern).into_iter().filter(|info| info.kind == TopicKind::State);
+        let readable = topics.map(|info| info.topic).filter(|topic| self.hub.may_read(&self.who, topic));
+        let items = readable.filter_map(|topic| {
+            let snapshot = self.hub.snapshot(&topic, 1);
+            painted(Some(topic), snapshot.entries.first()?)
+        });
+        let items = items.take(PAGE_TOPICS_MAX).collect();
+        Some(Painted { topic: pattern.clone(), items, cursor, now_ms: self.hub.now_ms() })
+    }
+}
+
+fn painted(topic: Option<TopicName>, entry: &Entry) -> Option<PaintedItem> {
+    let data = serde_json::from_str(entry.payload.as_ref()?.as_str()).ok()?;
+    Some(PaintedItem { topic, version: entry.version, data })
 }

@@ -15,7 +15,7 @@ use tidings::{
     wire::{
         Cursor, Pattern, TopicKind, TopicName, Version, WIRE_VERSION,
         event::{Hello, name},
-        live::{CHANGE_PATH, Change, Hold, OPEN_PATH, Open},
+        live::{CHANGE_PATH, Change, Hold, OPEN_PATH, Open, PUBLISH_ID_BYTES_MAX, PUBLISH_PATH, Publish, Published},
         sse,
     },
 };
@@ -29,16 +29,19 @@ use crate::{
 /// Bytes of a page's request: 4,096 topics with a cursor of a few nodes each.
 const REQUEST_BYTES_MAX: usize = 2 * 1024 * 1024;
 
-/// Bytes by which a body may exceed the largest payload, so that the hub can say what is wrong with it.
-const BODY_SLACK_BYTES: usize = 1024;
+/// Bytes by which a body may exceed the largest payload, so that the hub can say what is wrong with it. A page's write
+/// has its topic, id and version around the payload.
+const BODY_SLACK_BYTES: usize = 2048;
 
 /// The routes of pages, to be nested under a prefix: [`DEFAULT_PREFIX`](tidings::wire::live::DEFAULT_PREFIX) unless the
 /// hooks are told another.
 pub fn page_routes<S>(live: Live) -> Router<S> {
+    let payload = live.hub().limits().payload_bytes_max + BODY_SLACK_BYTES;
     Router::new()
         .route(OPEN_PATH, post(open))
         .route(CHANGE_PATH, post(change))
         .layer(DefaultBodyLimit::max(REQUEST_BYTES_MAX))
+        .route(PUBLISH_PATH, post(publish).layer(DefaultBodyLimit::max(payload)))
         .with_state(live)
 }
 
@@ -98,6 +101,18 @@ async fn change(State(live): State<Live>, request: Request) -> Result<StatusCode
             ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too-many-changes", message)
         }
     })
+}
+
+async fn publish(State(live): State<Live>, request: Request) -> Result<Response, ApiError> {
+    let (parts, publish) = json_body::<Publish>(&live, request).await?;
+    if publish.id.is_empty() || publish.id.len() > PUBLISH_ID_BYTES_MAX {
+        let message = format!("a publish id has 1 to {PUBLISH_ID_BYTES_MAX} bytes, this one has {}", publish.id.len());
+        return Err(ApiError::new(StatusCode::BAD_REQUEST, "bad-id", message));
+    }
+    let mut options = PublishOptions::default().with_id(&publish.id);
+    options.seen = publish.seen;
+    let published = live.hub().write(&live.principal(&parts), &publish.topic, publish.data.get(), options)?;
+    Ok(Json(Published { version: published.version, stamp: published.stamp }).into_response())
 }
 
 async fn plain(State(live): State<Live>, RawQuery(query): RawQuery, request: Request) -> Result<Response, ApiError> {

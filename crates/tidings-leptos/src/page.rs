@@ -1,189 +1,111 @@
-//! What a page holds, without a browser: topics with their readers, where each of them stands, and
+//! What a page holds, without a browser: topics with their readers, where each of them stands, what it has written, and
 //! what has to be asked of the server. The browser's part feeds it events and sends its requests.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    rc::Rc,
-};
+mod answer;
+mod held;
+mod news;
+mod writes;
 
-use serde_json::value::RawValue;
-use slab::Slab;
+use std::{collections::HashMap, rc::Rc};
+
 use tidings_wire::{
-    Cursor, Painted, Pattern, TopicName, Version, WIRE_VERSION,
-    event::{Deleted, Event, GapCause, Joined, Message, Snapshot},
-    live::{Change, Hold, Open},
+    Cursor, Painted, Pattern, TopicKind, TopicName, WIRE_VERSION,
+    event::{Deleted, Event, Gap, GapCause, Joined, Message, Snapshot},
+    live::{Change, FailureError, Open, Publish, Published},
 };
 
-/// What a component is told of its topic.
-#[derive(Debug, Clone)]
-pub(crate) enum News {
-    /// A value or message.
-    Item(Item),
-    /// The topic has no value (any more).
-    Nothing,
-    /// Messages may be missing before what follows.
-    Gap(GapCause),
-    /// The topic is live: what was retained has been told.
-    Joined,
-    /// The topic was refused.
-    Refused,
-}
+#[cfg_attr(
+    not(all(feature = "browser", target_arch = "wasm32")),
+    allow(unused_imports, reason = "a browser asks")
+)]
+pub(crate) use answer::Answer;
+#[cfg_attr(
+    not(all(feature = "browser", target_arch = "wasm32")),
+    allow(unused_imports, reason = "a browser asks")
+)]
+pub(crate) use news::{Calls, Depth, Draft, Fate, Item, News, Sink};
+pub(crate) use writes::Write;
 
-/// One value or message.
-#[derive(Debug, Clone)]
-pub(crate) struct Item {
-    pub(crate) version: Version,
-    pub(crate) data: Rc<RawValue>,
-}
-
-/// A component's way to be told.
-pub(crate) type Sink = Rc<dyn Fn(&News)>;
-
-/// Updates and whom to tell, to be called when nothing is borrowed.
-pub(crate) type Calls = Vec<(Sink, News)>;
-
-/// How much a component wants to have of its topic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Depth {
-    /// The newest value of a State topic.
-    Newest,
-    /// The last so many messages of an Events topic.
-    Last(u32),
-}
-
-impl Depth {
-    fn items(self) -> usize {
-        match self {
-            Self::Newest => 1,
-            Self::Last(count) => count as usize,
-        }
-    }
-}
+use held::Held;
+use writes::Writes;
 
 /// Names a component's hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HoldId {
-    topic: TopicName,
+    pattern: Pattern,
     key: usize,
 }
 
 #[derive(Default)]
 pub(crate) struct Page {
-    topics: HashMap<TopicName, Held>,
+    held: HashMap<Pattern, Held>,
+    /// Those among them that name more than one topic.
+    wild: Vec<Pattern>,
     /// Number of the last call; calls count up over all streams of the page.
     call: u64,
     /// From the open stream's hello; `None` while there is no stream to change.
     page: Option<String>,
     /// The id of the last stream, for the server to end it: kept until a stream is open again.
     last_page: Option<String>,
-    /// The newest `id:` of the open stream: joined topics stand at least here.
+    /// The newest `id:` of the open stream: what is joined stands at least here.
     cursor: Option<Cursor>,
-    /// Topics that the next call asks for.
-    added: Vec<TopicName>,
-    /// Topics that nobody holds any more, unless somebody does again before the next call.
-    released: Vec<TopicName>,
-}
-
-struct Held {
-    sinks: Slab<Told>,
-    depth: Depth,
-    /// After which the server is asked to go on; `None` begins with what is retained.
-    after: Option<Cursor>,
-    /// The last items, for components that come later.
-    items: VecDeque<Item>,
-    since: Since,
-    /// What the items cover: an older message that an earlier component still waits for is not put behind them.
-    items_floor: Cursor,
-    joined: bool,
-}
-
-struct Told {
-    sink: Sink,
-    /// What the component has already: painted, or told.
-    floor: Cursor,
-    since: Since,
-}
-
-/// From when on a component is told of its topic.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Since {
-    /// From the call that will ask for it.
-    Next,
-    /// From where the server begins with this call: what came before is of earlier calls, and would look as if the
-    /// component had what lies below it.
-    Call(u64),
-    /// Now.
-    Now,
+    /// What the next call asks for.
+    added: Vec<Pattern>,
+    /// What nobody holds any more, unless somebody does again before the next call.
+    released: Vec<Pattern>,
+    writes: Writes,
 }
 
 impl Page {
-    /// A component holds a topic, with what it was painted with. What it is told at once goes to `calls`.
+    /// A component holds a topic or pattern, with what it was painted with. What it is told at once goes to `calls`.
     pub(crate) fn hold(
         &mut self,
-        topic: &TopicName,
+        pattern: &Pattern,
         depth: Depth,
         painted: Option<Painted>,
         sink: Sink,
         calls: &mut Calls,
     ) -> HoldId {
         // Let go and held again before anybody was told: nothing has happened.
-        self.released.retain(|name| name != topic);
-        let added = &mut self.added;
-        let held = self.topics.entry(topic.clone()).or_insert_with(|| {
-            added.push(topic.clone());
-            let after = painted.as_ref().map(|painted| painted.cursor.clone());
-            Held {
-                sinks: Slab::new(),
-                depth,
-                after,
-                items: VecDeque::new(),
-                items_floor: Cursor::default(),
-                since: Since::Next,
-                joined: false,
+        self.released.retain(|held| held != pattern);
+        painted.iter().flat_map(|painted| &painted.items).for_each(|item| self.writes.see(item.version));
+        let (added, wild) = (&mut self.added, &mut self.wild);
+        let held = self.held.entry(pattern.clone()).or_insert_with(|| {
+            added.push(pattern.clone());
+            if !pattern.is_plain() {
+                wild.push(pattern.clone());
             }
+            Held::new(depth, painted.as_ref().map(|painted| painted.cursor.clone()))
         });
-        let deeper = depth.items() > held.depth.items();
-        if deeper {
-            held.depth = depth;
+        let known = held.joined || painted.is_some();
+        let (key, asked) = held.enter(depth, painted, sink.clone(), calls);
+        if asked && !added.contains(pattern) {
+            added.push(pattern.clone());
         }
-        let told = match painted {
-            Some(painted) => Told { sink, floor: held.take_painted(painted), since: held.since },
-            None if deeper && held.since == Since::Now => {
-                // What the page has is not enough: the topic begins again, and the others have what they have.
-                (held.after, held.since, held.joined) = (None, Since::Next, false);
-                held.items.clear();
-                held.items_floor = Cursor::default();
-                if !self.added.contains(topic) {
-                    self.added.push(topic.clone());
-                }
-                Told { sink, floor: Cursor::default(), since: Since::Next }
-            }
-            None => {
-                calls.extend(held.items.iter().map(|item| (sink.clone(), News::Item(item.clone()))));
-                if held.joined {
-                    if held.items.is_empty() {
-                        calls.push((sink.clone(), News::Nothing));
-                    }
-                    calls.push((sink.clone(), News::Joined));
-                }
-                Told { sink, floor: held.items_floor.clone(), since: held.since }
-            }
-        };
-        let key = held.sinks.insert(told);
-        HoldId { topic: topic.clone(), key }
+        if let Some(topic) = pattern.as_topic().filter(|_| !known && depth == Depth::Newest) {
+            // A row of a pattern becomes a component: what the pattern knows is there before the server has answered.
+            let patterns = self.wild.iter().filter(|wild| wild.matches(&topic)).filter_map(|wild| self.held.get(wild));
+            let item = patterns.filter_map(|held| held.value(&topic)).max_by_key(|item| item.version);
+            calls.extend(item.map(|item| (sink.clone(), News::Item(item.clone()))));
+        }
+        for topic in self.writes.topics().filter(|topic| pattern.matches(topic)) {
+            calls.push((sink.clone(), News::Drafts(topic.clone(), self.writes.drafts(topic))));
+        }
+        HoldId { pattern: pattern.clone(), key }
     }
 
     /// A component lets its topic go; the last one takes it off the stream.
-    pub(crate) fn release(&mut self, hold: &HoldId) {
-        let Some(held) = self.topics.get_mut(&hold.topic) else { return };
+    pub(crate) fn release(&mut self, hold: &HoldId, calls: &mut Calls) {
+        let Some(held) = self.held.get_mut(&hold.pattern) else { return };
         held.sinks.try_remove(hold.key);
-        if held.sinks.is_empty() && !self.released.contains(&hold.topic) {
-            self.released.push(hold.topic.clone());
+        if held.sinks.is_empty() && !self.released.contains(&hold.pattern) {
+            self.released.push(hold.pattern.clone());
         }
+        self.settle(calls);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.topics.values().all(|held| held.sinks.is_empty())
+        self.held.values().all(|held| held.sinks.is_empty())
     }
 
     /// The request that opens a stream, with all topics.
@@ -191,10 +113,10 @@ impl Page {
         self.end();
         self.call += 1;
         self.added.clear();
-        for topic in std::mem::take(&mut self.released) {
-            self.topics.remove(&topic);
+        for pattern in std::mem::take(&mut self.released) {
+            self.forget(&pattern);
         }
-        let hold = self.topics.iter_mut().map(|(topic, held)| held.request(topic, self.call, true)).collect();
+        let hold = self.held.iter_mut().map(|(pattern, held)| held.request(pattern, self.call, true)).collect();
         Open { wire: WIRE_VERSION, call: self.call, page: self.last_page.clone(), hold }
     }
 
@@ -202,17 +124,16 @@ impl Page {
     pub(crate) fn change(&mut self) -> Option<Change> {
         let page = self.page.clone()?;
         let mut release = std::mem::take(&mut self.released);
-        for topic in &release {
-            self.topics.remove(topic);
+        for pattern in &release {
+            self.forget(pattern);
         }
         // Never asked for: the server need not hear of it.
-        release.retain(|topic| !self.added.contains(topic));
-        let release: Vec<_> = release.into_iter().map(Pattern::from).collect();
+        release.retain(|pattern| !self.added.contains(pattern));
         let added = std::mem::take(&mut self.added);
         let call = self.call + 1;
-        let topics = &mut self.topics;
+        let all = &mut self.held;
         let hold: Vec<_> =
-            added.iter().filter_map(|topic| Some(topics.get_mut(topic)?.request(topic, call, false))).collect();
+            added.iter().filter_map(|pattern| Some(all.get_mut(pattern)?.request(pattern, call, false))).collect();
         if hold.is_empty() && release.is_empty() {
             return None;
         }
@@ -220,20 +141,16 @@ impl Page {
         Some(Change { page, call, hold, release })
     }
 
+    fn forget(&mut self, pattern: &Pattern) {
+        self.held.remove(pattern);
+        self.wild.retain(|wild| wild != pattern);
+    }
+
     /// The stream has ended: every topic notes how far it had come.
     pub(crate) fn end(&mut self) {
         let cursor = self.cursor.take();
         self.page = None;
-        for held in self.topics.values_mut() {
-            if !std::mem::take(&mut held.joined) {
-                continue;
-            }
-            match (&mut held.after, &cursor) {
-                (Some(after), Some(cursor)) => after.merge(cursor),
-                (after, Some(cursor)) => *after = Some(cursor.clone()),
-                (_, None) => {}
-            }
-        }
+        self.held.values_mut().for_each(|held| held.end(cursor.as_ref()));
     }
 
     /// An event of the stream, with the `id:` that it carried itself.
@@ -243,15 +160,16 @@ impl Page {
                 self.page.clone_from(&hello.page);
                 self.last_page.clone_from(&hello.page);
             }
-            Event::Joining(joining) => self.joining(joining.call),
+            Event::Joining(joining) => self.held.values_mut().for_each(|held| held.joining(joining.call)),
             Event::Message(message) => self.message(message, calls),
             Event::Deleted(deleted) => self.deleted(deleted, calls),
             Event::Snapshot(snapshot) => self.snapshot(snapshot, calls),
-            Event::Gap(gap) => {
-                if let Some(held) = self.topics.get_mut(gap.topic.as_str()) {
-                    held.gap(gap.cause, calls);
+            Event::Complete(complete) => {
+                if let Some(held) = self.held.get_mut(&complete.pattern) {
+                    held.complete(calls);
                 }
             }
+            Event::Gap(gap) => self.gap(gap, calls),
             // The next cursor may lie below this one.
             Event::Rewound => self.cursor = None,
             Event::Joined(joined) => self.joined(joined, id.as_ref(), calls),
@@ -263,143 +181,158 @@ impl Page {
         {
             self.cursor = Some(id);
         }
+        self.settle(calls);
     }
 
     fn message(&mut self, message: &Message, calls: &mut Calls) {
-        let Some(held) = self.topics.get_mut(&message.topic) else { return };
-        let data: Box<RawValue> = message.data.clone();
-        let item = Item { version: message.version, data: data.into() };
-        held.tell(message.version, message.stamp, &News::Item(item), calls);
+        let (topic, version, stamp) = (&message.topic, message.version, message.stamp);
+        let data: Box<_> = message.data.clone();
+        self.writes.see(version);
+        let item = Item { topic: topic.clone(), version, stamp, data: data.into() };
+        let news = News::Item(item);
+        self.holding(topic, |held| held.tell(topic, version, stamp, &news, calls));
+        if let Some(id) = &message.id
+            && self.writes.echoed(topic, id, calls)
+        {
+            self.tell_drafts(topic, calls);
+        }
     }
 
     fn deleted(&mut self, deleted: &Deleted, calls: &mut Calls) {
-        if let Some(held) = self.topics.get_mut(&deleted.topic) {
-            held.tell(deleted.version, deleted.stamp, &News::Nothing, calls);
-        }
+        self.writes.see(deleted.version);
+        let (topic, news) = (&deleted.topic, News::Nothing(deleted.topic.clone()));
+        self.holding(topic, |held| held.tell(topic, deleted.version, deleted.stamp, &news, calls));
     }
 
     fn snapshot(&mut self, snapshot: &Snapshot, calls: &mut Calls) {
-        let Some(held) = self.topics.get_mut(&snapshot.topic) else { return };
-        let update = match &snapshot.value {
-            Some(value) => News::Item(Item { version: value.version, data: value.data.clone().into() }),
-            None => News::Nothing,
+        let (topic, version) = (&snapshot.topic, snapshot.value.as_ref().map(|value| value.version));
+        let news = match &snapshot.value {
+            Some(value) => {
+                self.writes.see(value.version);
+                let data: Box<_> = value.data.clone();
+                News::Item(Item { topic: topic.clone(), version: value.version, stamp: 0, data: data.into() })
+            }
+            None => News::Nothing(topic.clone()),
         };
-        if held.since == Since::Now {
-            held.items.clear();
-            held.keep(&update);
-        }
-        calls.extend(held.hearing().map(|sink| (sink, update.clone())));
+        self.holding(topic, |held| held.snapshot(topic, version, &news, calls));
     }
 
-    fn joining(&mut self, call: u64) {
-        for held in self.topics.values_mut() {
-            let begins = |since: &mut Since| {
-                if *since == Since::Call(call) {
-                    *since = Since::Now;
-                }
-            };
-            begins(&mut held.since);
-            held.sinks.iter_mut().for_each(|(_, told)| begins(&mut told.since));
+    fn gap(&mut self, gap: &Gap, calls: &mut Calls) {
+        if gap.cause == GapCause::Rewound {
+            self.lose_accepted(&gap.topic, calls);
+        }
+        if let Some(held) = self.held.get_mut(&gap.topic) {
+            held.gap(None, gap.cause, calls);
+        }
+        let Some(topic) = gap.topic.as_topic() else { return };
+        for pattern in self.wild.iter().filter(|pattern| pattern.matches(&topic)) {
+            if let Some(held) = self.held.get_mut(pattern) {
+                held.gap(Some(&topic), gap.cause, calls);
+            }
         }
     }
 
     fn joined(&mut self, joined: &Joined, id: Option<&Cursor>, calls: &mut Calls) {
-        for topic in &joined.live {
-            let Some(held) = self.topics.get_mut(topic.as_str()) else { continue };
-            if held.since != Since::Now {
-                // Of an earlier hold of it.
-                continue;
+        for pattern in &joined.live {
+            if let Some(held) = self.held.get_mut(pattern) {
+                held.join(id, calls);
             }
-            held.joined = true;
-            if let Some(id) = id {
-                held.items_floor.merge(id);
-            }
-            calls.extend(held.hearing().map(|sink| (sink, News::Joined)));
         }
         for refused in &joined.refused {
-            let Some(held) = self.topics.get(refused.topic.as_str()) else { continue };
-            calls.extend(held.hearing().map(|sink| (sink, News::Refused)));
+            if let Some(held) = self.held.get_mut(&refused.topic) {
+                held.refuse(calls);
+            }
         }
     }
-}
 
-impl Held {
-    fn request(&mut self, topic: &TopicName, call: u64, opening: bool) -> Hold {
-        // On a new stream everyone waits for its beginning; on an open one who is told goes on.
-        let sinces = self.sinks.iter_mut().map(|(_, told)| &mut told.since).chain([&mut self.since]);
-        for since in sinces.filter(|since| opening || **since != Since::Now) {
-            *since = Since::Call(call);
+    /// Everything that the page holds and that names this topic.
+    fn holding(&mut self, topic: &TopicName, mut act: impl FnMut(&mut Held)) {
+        if let Some(held) = self.held.get_mut(&Pattern::from(topic.clone())) {
+            act(held);
         }
-        let last = match self.depth {
-            Depth::Newest => None,
-            Depth::Last(count) => Some(count),
-        };
-        Hold { topic: topic.into(), after: self.after.as_ref().map(Cursor::to_string), last }
+        for pattern in self.wild.iter().filter(|pattern| pattern.matches(topic)) {
+            if let Some(held) = self.held.get_mut(pattern) {
+                act(held);
+            }
+        }
     }
 
-    /// Those who are told now.
-    fn hearing(&self) -> impl Iterator<Item = Sink> + '_ {
-        self.sinks.iter().filter(|(_, told)| told.since == Since::Now).map(|(_, told)| told.sink.clone())
+    /// A component writes. Its value is shown at once; says whether somebody has to begin sending the topic's writes.
+    pub(crate) fn write(&mut self, topic: &TopicName, write: Write, calls: &mut Calls) -> bool {
+        let begin = self.writes.push(topic, write, calls);
+        self.tell_drafts(topic, calls);
+        begin
     }
 
-    /// Takes what another component was painted with. The stream begins at the earliest cursor of
-    /// all; the items are those of the latest. Gives back the component's floor.
-    fn take_painted(&mut self, painted: Painted) -> Cursor {
-        if !self.joined {
-            self.after = self.after.take().map(|after| after.earliest(&painted.cursor));
-        }
-        if painted.cursor.dominates(&self.items_floor) {
-            self.items_floor = painted.cursor.clone();
-            self.items =
-                painted.items.into_iter().map(|item| Item { version: item.version, data: item.data.into() }).collect();
-        }
-        painted.cursor
+    /// The write to send now, to be answered before the next is asked for. `None` where there is nothing more to send.
+    pub(crate) fn write_request(&mut self, topic: &TopicName) -> Option<Publish> {
+        self.writes.request(topic)
     }
 
-    /// Tells everyone who has not got it.
-    fn tell(&mut self, version: Version, stamp: u64, update: &News, calls: &mut Calls) {
-        let origin = version.origin();
-        let has = |floor: &Cursor| stamp > 0 && floor.covers(origin, stamp);
-        let hearing = self.sinks.iter_mut().filter(|(_, told)| told.since == Since::Now);
-        for (_, told) in hearing.filter(|(_, told)| !has(&told.floor)) {
-            told.floor.set(origin, stamp.max(told.floor.get(origin)));
-            calls.push((told.sink.clone(), update.clone()));
+    /// The answer to a write.
+    pub(crate) fn written(
+        &mut self,
+        topic: &TopicName,
+        id: &str,
+        answer: Result<Published, FailureError>,
+        calls: &mut Calls,
+    ) {
+        match answer {
+            Ok(published) => {
+                self.writes.accepted(topic, id, published);
+                self.settle(calls);
+            }
+            Err(error) => {
+                self.writes.refused(topic, id, error, calls);
+                self.tell_drafts(topic, calls);
+            }
         }
-        if self.since != Since::Now {
+    }
+
+    /// The server was not reached with a write.
+    pub(crate) fn unreached(&mut self, topic: &TopicName, id: &str, why: &str, calls: &mut Calls) {
+        self.writes.unreached(topic, id, why, calls);
+        self.tell_drafts(topic, calls);
+    }
+
+    /// A component that wrote is gone.
+    pub(crate) fn abandon(&mut self, owner: u64) {
+        self.writes.abandon(owner);
+    }
+
+    fn tell_drafts(&mut self, topic: &TopicName, calls: &mut Calls) {
+        let drafts: Rc<[Draft]> = self.writes.drafts(topic);
+        self.holding(topic, |held| held.drafts(topic, &drafts, calls));
+    }
+
+    /// The server lost its past, and with it what it had accepted: what it has now is shown.
+    fn lose_accepted(&mut self, pattern: &Pattern, calls: &mut Calls) {
+        for topic in self.writes.settle(|topic, _, _| pattern.matches(topic), calls) {
+            self.tell_drafts(&topic, calls);
+        }
+    }
+
+    /// Ends the accepted writes that the page has seen come back, or something newer, or will never see.
+    fn settle(&mut self, calls: &mut Calls) {
+        if self.writes.is_empty() {
             return;
         }
-        if !has(&self.items_floor) {
-            self.items_floor.set(origin, stamp.max(self.items_floor.get(origin)));
-            self.keep(update);
+        let (all, wild, cursor) = (&self.held, &self.wild, self.cursor.as_ref());
+        let is_settled = |topic: &TopicName, kind: TopicKind, published: Published| {
+            let plain = all.get(&Pattern::from(topic.clone()));
+            let wild = wild.iter().filter(|pattern| pattern.matches(topic)).filter_map(|pattern| all.get(pattern));
+            let listening = plain.into_iter().chain(wild).filter(|held| !held.sinks.is_empty() && !held.refused);
+            // What an id covers was handed to everything that is joined.
+            let covered = || cursor.is_some_and(|cursor| cursor.covers(published.version.origin(), published.stamp));
+            let mut missing = listening.filter(|held| {
+                let newer = kind == TopicKind::State && held.newest(topic) >= Some(published.version);
+                !(newer || held.joined && covered())
+            });
+            missing.next().is_none()
+        };
+        for topic in self.writes.settle(is_settled, calls) {
+            self.tell_drafts(&topic, calls);
         }
-        if let Some(after) = &mut self.after
-            && !after.covers(origin, stamp)
-        {
-            after.set(origin, stamp);
-        }
-    }
-
-    fn keep(&mut self, update: &News) {
-        match update {
-            News::Item(item) => {
-                self.items.push_back(item.clone());
-                while self.items.len() > self.depth.items() {
-                    self.items.pop_front();
-                }
-            }
-            _ => self.items.clear(),
-        }
-    }
-
-    fn gap(&mut self, cause: GapCause, calls: &mut Calls) {
-        if cause == GapCause::Rewound {
-            // What the node has now may be older than what was told: nothing is a repetition any more.
-            self.after = None;
-            self.items_floor = Cursor::default();
-            self.items.clear();
-            self.sinks.iter_mut().for_each(|(_, told)| told.floor = Cursor::default());
-        }
-        calls.extend(self.hearing().map(|sink| (sink, News::Gap(cause))));
     }
 }
 

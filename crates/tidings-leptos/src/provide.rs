@@ -3,7 +3,7 @@
 use leptos::{prelude::*, server::SharedValue};
 use tidings_wire::{SharedPaint, live::DEFAULT_PREFIX};
 
-use crate::status::Link;
+use crate::{local::Locals, status::Link};
 
 /// How the page's stream is opened.
 #[derive(Debug, Clone)]
@@ -45,6 +45,8 @@ pub(crate) struct LiveContext {
     pub(crate) outdated: RwSignal<bool>,
     /// How many events the stream has brought; grows when something came, and only then.
     pub(crate) heard: RwSignal<u32>,
+    /// The Local topics of the page.
+    pub(crate) locals: StoredValue<Locals>,
 }
 
 /// Makes topics live in all components below. Call it once, in the app's root component.
@@ -78,6 +80,7 @@ pub fn provide_live_with_options(options: LiveOptions) {
         rewound: RwSignal::new(0),
         outdated: RwSignal::new(false),
         heard: RwSignal::new(0),
+        locals: StoredValue::new(Locals::new()),
     };
     provide_context(context);
     // The build that made the page; where the browser renders by itself, the first stream's.

@@ -1,12 +1,13 @@
 //! The requests of a page: opening its stream, and changing what it holds.
 //!
-//! Both are POSTs with a JSON body under the library's prefix. [`Open`] is answered by the stream
+//! All are POSTs with a JSON body under the library's prefix. [`Open`] is answered by the stream
 //! itself; [`Change`] by `202`, and its results arrive on the stream as
-//! [`Joined`](crate::event::Joined).
+//! [`Joined`](crate::event::Joined); [`Publish`] by [`Published`], or by a status and a [`Failure`].
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
-use crate::Pattern;
+use crate::{Pattern, TopicName, Version};
 
 /// Most topics a page holds at once: a board of a thousand cards with four fields each. What is above is refused, the
 /// rest is live.
@@ -17,6 +18,12 @@ pub const OPEN_PATH: &str = "/live";
 
 /// Path of [`Change`] below the library's prefix.
 pub const CHANGE_PATH: &str = "/change";
+
+/// Path of [`Publish`] below the library's prefix.
+pub const PUBLISH_PATH: &str = "/publish";
+
+/// Most bytes of a publish id: room for 256 random bits in any usual text form. A node keeps ids, so they have a bound.
+pub const PUBLISH_ID_BYTES_MAX: usize = 64;
 
 /// The library's prefix, unless the app chose another.
 pub const DEFAULT_PREFIX: &str = "/_tidings";
@@ -63,4 +70,45 @@ pub struct Hold {
     /// Without a cursor: how many retained messages of an Events topic to begin with; all when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<u32>,
+}
+
+/// Writes to a topic.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Publish {
+    /// Which one.
+    pub topic: TopicName,
+    /// Chosen by the writer, at random, and the same in each retry: it makes a retry harmless, and it comes back with
+    /// the message. At most [`PUBLISH_ID_BYTES_MAX`] bytes.
+    pub id: Box<str>,
+    /// The highest version that the page has seen: what is published lies above it, so that a user's second edit
+    /// never loses to the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Version>,
+    /// The payload.
+    pub data: Box<RawValue>,
+}
+
+/// What came of a [`Publish`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Published {
+    /// Its version: the writer's own echo, and every newer value, is at least this.
+    pub version: Version,
+    /// Its number among all that the version's origin publishes.
+    pub stamp: u64,
+}
+
+/// A refused request: `{"error":{"code":…,"message":…}}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// What is wrong.
+    pub error: FailureError,
+}
+
+/// What is wrong with a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailureError {
+    /// For programs: does not change between versions.
+    pub code: String,
+    /// For people: names the fault and what to do.
+    pub message: String,
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{Cursor, TopicName, Version};
+use crate::{Cursor, Pattern, TopicName, Version};
 
 /// How much of a topic a component wants to paint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,8 +19,8 @@ pub enum Want {
 /// What was painted: it travels in the page, and the browser goes on from it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Painted {
-    /// Which topic: hydration compares it, for a mismatch must count as "unknown".
-    pub topic: TopicName,
+    /// Which topic or pattern: hydration compares it, for a mismatch must count as "unknown".
+    pub topic: Pattern,
     /// Where the node's log was when it was read.
     pub cursor: Cursor,
     /// The node's clock when it was read, in milliseconds since the Unix epoch: ages count from here, so that a
@@ -33,6 +33,9 @@ pub struct Painted {
 /// One retained value or message.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PaintedItem {
+    /// Which topic, where a pattern was painted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<TopicName>,
     /// Which value it is.
     pub version: Version,
     /// The payload, as JSON.
@@ -50,6 +53,10 @@ pub trait Paint: Send + Sync {
 
     /// What a topic holds now; `None` where the reader may not read it, or there is no such topic.
     fn paint(&self, topic: &TopicName, want: Want) -> Option<Painted>;
+
+    /// The values of all State topics of a pattern that the reader may read, under one cursor; topics without a value
+    /// are left out.
+    fn paint_all(&self, pattern: &Pattern) -> Option<Painted>;
 }
 
 /// A [`Paint`] as it is held in context.

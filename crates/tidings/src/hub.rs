@@ -296,6 +296,17 @@ impl Hub {
         infos
     }
 
+    /// The topics of a pattern that are on this node, by name. Only names that begin like the pattern are looked at.
+    #[must_use]
+    pub fn topics_of(&self, pattern: &Pattern) -> Vec<TopicInfo> {
+        let mut infos = Vec::new();
+        self.shared.patterns.list(pattern, |topic| {
+            infos.push(TopicInfo::of(&topic));
+            true
+        });
+        infos
+    }
+
     /// Who listens to a topic on this node.
     #[must_use]
     pub fn readers(&self, topic: &TopicName) -> u32 {

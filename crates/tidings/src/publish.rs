@@ -2,6 +2,8 @@
 
 use tidings_wire::Version;
 
+use crate::entry::Entry;
+
 /// What was published.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Published {
@@ -13,13 +15,20 @@ pub struct Published {
     pub index: u64,
 }
 
+impl Published {
+    pub(crate) fn of(entry: &Entry) -> Self {
+        Self { version: entry.version, stamp: entry.stamp, index: entry.index }
+    }
+}
+
 /// What may be said with a publish.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct PublishOptions {
     /// The sender's public id: readers with the same id skip the message.
     pub from: Option<Box<str>>,
-    /// A publish id: it travels with the message, so that a writer knows its own echo.
+    /// A publish id: it travels with the message, so that a writer knows its own echo. A second publish under an id that
+    /// is among the topic's last 64 publishes nothing, and is answered with what the first came to: a retry is harmless.
     pub id: Option<Box<str>>,
     /// The highest version that the writer has seen: the new one lies above, unless it claims to be more than a minute
     /// ahead of everything that this node knows.

@@ -274,7 +274,7 @@ impl Shared {
         }
         // Remembers one call, and costs a few nanoseconds where no engine waits for it.
         self.outgoing.notify_one();
-        Ok(Published { version: entry.version, stamp: entry.stamp, index: entry.index })
+        Ok(Published::of(&entry))
     }
 
     pub(crate) fn wake_shards(&self) {

@@ -111,6 +111,29 @@ async fn the_publish_id_and_the_sender_travel_with_the_message() {
 }
 
 #[tokio::test]
+async fn a_second_publish_under_one_id_is_the_first() {
+    let hub = hub();
+    let (mut reader, _) = joined(&hub, &["history/a", "history/b"], &Start::Now).await;
+    let publish_as = |id: &str, topic: &str, value| {
+        hub.broadcast_with(topic, number(value), PublishOptions::default().with_id(id)).unwrap()
+    };
+    let first = publish_as("once", "history/a", 1);
+    publish(&hub, "history/a", [2]);
+    assert_eq!(publish_as("once", "history/a", 1), first, "a retry is answered with what the first try came to");
+    assert_ne!(publish_as("once", "history/b", 3), first, "ids are of one topic");
+    // Among the last 64 it is known, and not for ever.
+    for number in 1..64 {
+        publish_as(&format!("other-{number}"), "history/a", 100 + number);
+    }
+    assert_eq!(publish_as("once", "history/a", 1), first);
+    publish_as("one-too-many", "history/a", 200);
+    assert_ne!(publish_as("once", "history/a", 1), first);
+    let heard = said(&read_up_to_here(&mut reader).await);
+    let ones = heard.iter().filter(|said| **said == Said::Message("history/a".into(), 1));
+    assert_eq!((heard.len(), ones.count()), (3 + 63 + 2, 2));
+}
+
+#[tokio::test]
 async fn dropping_unsubscribes_and_leaves_the_others_alone() {
     let hub = hub();
     let (first, second) = (hub.subscribe("room").unwrap(), hub.subscribe("room").unwrap());
@@ -342,6 +365,22 @@ async fn the_next_version_lies_above_the_one_that_the_writer_saw() {
 }
 
 /// The console's numbers are those of the topic.
+#[tokio::test]
+async fn a_patterns_topics_are_listed_by_name() {
+    let hub = hub();
+    for topic in ["value/b", "value/a", "values/c", "history/a", "value/a/x"] {
+        publish(&hub, topic, [1]);
+    }
+    let listed = |pattern: &str| {
+        let topics = hub.topics_of(&pattern.parse().unwrap());
+        topics.into_iter().map(|info| info.topic.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(listed("value/*"), ["value/a", "value/b"]);
+    assert_eq!(listed("value/**"), ["value/a", "value/a/x", "value/b"]);
+    assert_eq!(listed("*/a"), ["history/a", "value/a"]);
+    assert_eq!(listed("value/a"), ["value/a"]);
+}
+
 #[tokio::test]
 async fn topics_are_listed_with_what_they_hold() {
     let hub = hub();

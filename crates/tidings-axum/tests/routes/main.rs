@@ -2,5 +2,7 @@
 
 mod http;
 mod page_stream;
+mod paint;
 mod patterns;
+mod publish;
 mod support;

@@ -4,18 +4,23 @@
 //! disposed of, and a server build must not know them.
 
 mod life;
+mod publish;
 mod stream;
+mod wait;
 
 use std::cell::{Cell, RefCell};
 
 use leptos::prelude::*;
-use tidings_wire::{Painted, Remote, TopicRef, event::Event};
+use tidings_wire::{Painted, event::Event};
 
 use crate::{
     page::{Calls, Depth, News, Page, Sink},
     provide::{LiveContext, LiveOptions},
     status::TopicStatus,
+    topic::Target,
 };
+
+pub(crate) use publish::{abandon, new_owner, write};
 
 thread_local! {
     static PAGE: RefCell<Page> = RefCell::default();
@@ -50,47 +55,49 @@ fn driver() -> Option<Driver> {
     DRIVER.with(|driver| driver.borrow().clone())
 }
 
-/// Holds a topic in an effect: moves with its name, and ends with its owner.
-pub(crate) fn hold_in_effect<K: Remote>(
-    topic: Signal<TopicRef<K>>,
+/// Holds a topic or pattern in an effect: moves with its name, and ends with its owner.
+pub(crate) fn hold_in_effect(
+    target: Target,
     depth: Depth,
     painted: Option<Painted>,
     status: RwSignal<TopicStatus>,
-    on_update: impl Fn(&News) + Clone + 'static,
+    on_news: impl Fn(&News) + Clone + 'static,
     on_move: impl Fn() + Clone + 'static,
 ) {
     let painted = RefCell::new(painted);
     Effect::new(move |moved: Option<()>| {
-        let topic = topic.get();
+        let target = target.get();
         if moved.is_some() {
             status.try_set(TopicStatus::Waiting);
             on_move();
         }
-        let name = match topic.name() {
-            Ok(name) => name,
-            Err(error) => {
-                leptos::logging::warn!("invalid topic name {}: {error}", topic.as_str());
+        let pattern = match target {
+            Ok(pattern) => pattern,
+            Err((text, error)) => {
+                leptos::logging::warn!("invalid topic name {text}: {error}");
                 status.try_set(TopicStatus::Forbidden);
                 return;
             }
         };
-        let on_update = on_update.clone();
-        let sink: Sink = std::rc::Rc::new(move |update: &News| {
-            match update {
+        let on_news = on_news.clone();
+        let sink: Sink = std::rc::Rc::new(move |news: &News| {
+            match news {
                 News::Joined => status.try_set(TopicStatus::Live),
                 News::Refused => status.try_set(TopicStatus::Forbidden),
-                News::Item(_) | News::Nothing | News::Gap(_) => None,
+                _ => None,
             };
-            on_update(update);
+            on_news(news);
         });
         // What was painted is of the first name.
         let painted = painted.borrow_mut().take().filter(|_| moved.is_none());
         let mut calls = Calls::new();
-        let hold = PAGE.with(|page| page.borrow_mut().hold(name, depth, painted, sink, &mut calls));
+        let hold = PAGE.with(|page| page.borrow_mut().hold(&pattern, depth, painted, sink, &mut calls));
         tell(calls);
         flush_soon();
         on_cleanup(move || {
-            PAGE.with(|page| page.borrow_mut().release(&hold));
+            let mut calls = Calls::new();
+            PAGE.with(|page| page.borrow_mut().release(&hold, &mut calls));
+            tell(calls);
             flush_soon();
         });
     });

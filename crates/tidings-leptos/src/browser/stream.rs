@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 
-use js_sys::{Promise, Reflect, Uint8Array};
+use js_sys::{Reflect, Uint8Array};
 use leptos::{logging, prelude::*, task::spawn_local};
 use serde::Serialize;
 use tidings_wire::{
@@ -12,17 +12,20 @@ use tidings_wire::{
 };
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{AbortController, Headers, ReadableStreamDefaultReader, RequestCache, RequestInit, Response};
+use web_sys::{
+    AbortController, AbortSignal, Headers, ReadableStreamDefaultReader, RequestCache, RequestInit, Response,
+};
 
-use super::{Driver, PAGE, driver, life, receive};
+use super::{
+    Driver, PAGE, driver, life, receive,
+    wait::{end_waits, wait},
+};
 use crate::{backoff::Backoff, status::Link};
 
 thread_local! {
     static RUNNING: Cell<bool> = const { Cell::new(false) };
     /// Ends the open stream.
     static ABORT: RefCell<Option<AbortController>> = const { RefCell::new(None) };
-    /// Ends the wait before the next try.
-    static KICK: RefCell<Option<js_sys::Function>> = const { RefCell::new(None) };
     /// The page is hidden away by the browser and may be brought back: no stream meanwhile.
     static SUSPENDED: Cell<bool> = const { Cell::new(false) };
     /// The build that made the page.
@@ -60,6 +63,10 @@ pub(super) fn flush() {
     spawn_local(async move {
         let sent = post(&driver, CHANGE_PATH, &change, None).await;
         let accepted = sent.as_ref().is_ok_and(Response::ok);
+        // Nothing is in it; but an answer whose body nobody takes counts as cut off.
+        if let Some(body) = sent.ok().and_then(|answer| answer.array_buffer().ok()) {
+            let _ = JsFuture::from(body).await;
+        }
         if !accepted {
             // The change is lost, and what the server holds is not what the page thinks: begin again, from where every
             // topic is.
@@ -85,9 +92,7 @@ pub(super) fn suspend() {
 /// Tries now instead of after the delay.
 pub(super) fn kick() {
     SUSPENDED.set(false);
-    if let Some(resolve) = KICK.take() {
-        let _ = resolve.call0(&JsValue::NULL);
-    }
+    end_waits();
 }
 
 async fn run(driver: Driver) {
@@ -119,23 +124,11 @@ async fn run(driver: Driver) {
     }
 }
 
-/// A delay that [`kick`] ends.
-async fn wait(delay_ms: u32) {
-    let promise = Promise::new(&mut |resolve, _| {
-        if let Some(window) = web_sys::window() {
-            let _ = window.set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, delay_ms as i32);
-        }
-        KICK.set(Some(resolve));
-    });
-    let _ = JsFuture::from(promise).await;
-    KICK.set(None);
-}
-
 async fn open_and_read(driver: &Driver, backoff: &mut Backoff) -> End {
     let Ok(controller) = AbortController::new() else { return End::Refused("no AbortController".to_owned()) };
     ABORT.set(Some(controller.clone()));
     let open = PAGE.with(|page| page.borrow_mut().open());
-    let response = match post(driver, OPEN_PATH, &open, Some(&controller)).await {
+    let response = match post(driver, OPEN_PATH, &open, Some(&controller.signal())).await {
         Ok(response) if response.ok() => response,
         Ok(response) => return End::Refused(format!("the server answered {}", response.status())),
         Err(error) => return End::Refused(format!("{error:?}")),
@@ -199,6 +192,8 @@ fn act(driver: &Driver, backoff: &mut Backoff, event: &Event) {
             backoff.reset();
             context.link.try_set(Link::Live);
             set_ready(true);
+            // The server is there: what waits to be written need not wait longer.
+            end_waits();
             // What changed while the stream was being opened.
             super::flush_soon();
         }
@@ -214,11 +209,11 @@ fn set_ready(ready: bool) {
     }
 }
 
-async fn post<T: Serialize>(
+pub(super) async fn post<T: Serialize>(
     driver: &Driver,
     path: &str,
     body: &T,
-    controller: Option<&AbortController>,
+    signal: Option<&AbortSignal>,
 ) -> Result<Response, JsValue> {
     let window = web_sys::window().ok_or(JsValue::NULL)?;
     let headers = Headers::new()?;
@@ -229,9 +224,7 @@ async fn post<T: Serialize>(
     init.set_headers(&headers);
     init.set_cache(RequestCache::NoStore);
     init.set_body(&serde_json::to_string(body).unwrap_or_default().into());
-    if let Some(controller) = controller {
-        init.set_signal(Some(&controller.signal()));
-    }
+    init.set_signal(signal);
     let url = format!("{}{path}", driver.prefix);
     JsFuture::from(window.fetch_with_str_and_init(&url, &init)).await?.dyn_into()
 }

@@ -1,10 +1,16 @@
 //! The page's promises, with the stream played by hand.
 
+mod patterns;
+mod server;
+mod versions;
+mod writes;
+
 use std::cell::RefCell;
 
+use serde_json::value::RawValue;
 use tidings_wire::{
-    OriginTag, PaintedItem,
-    event::{Gap, Hello, Joining, Refused, RefusedReason},
+    OriginTag, PaintedItem, Version,
+    event::{GapCause, Hello, Joining, Refused, RefusedReason, SnapshotValue},
 };
 
 use super::*;
@@ -15,6 +21,10 @@ type Heard = Rc<RefCell<Vec<String>>>;
 
 fn name(topic: &str) -> TopicName {
     TopicName::new(topic).unwrap()
+}
+
+fn pattern(pattern: &str) -> Pattern {
+    Pattern::new(pattern).unwrap()
 }
 
 fn cursor(stamp: u64) -> Cursor {
@@ -32,17 +42,27 @@ fn raw(value: u64) -> Box<RawValue> {
 }
 
 fn message(topic: &str, stamp: u64) -> Event {
+    message_as(topic, stamp, None)
+}
+
+/// A message with a publish id.
+fn message_as(topic: &str, stamp: u64, id: Option<&str>) -> Event {
     let (topic, version, data) = (name(topic), version(stamp), raw(stamp));
-    Event::Message(Message { topic, version, stamp, index: stamp, from: None, id: None, data })
+    Event::Message(Message { topic, version, stamp, index: stamp, from: None, id: id.map(Into::into), data })
+}
+
+fn snapshot(topic: &str, stamp: Option<u64>) -> Event {
+    let value = stamp.map(|stamp| SnapshotValue { version: version(stamp), data: raw(stamp) });
+    Event::Snapshot(Snapshot { topic: name(topic), value })
 }
 
 fn joined(call: u64, live: &[&str]) -> Event {
-    Event::Joined(Joined { call, live: live.iter().map(|topic| name(topic).into()).collect(), refused: Vec::new() })
+    Event::Joined(Joined { call, live: live.iter().map(|topic| pattern(topic)).collect(), refused: Vec::new() })
 }
 
 fn painted(topic: &str, stamps: &[u64], at: u64) -> Painted {
-    let items = stamps.iter().map(|stamp| PaintedItem { version: version(*stamp), data: raw(*stamp) });
-    Painted { topic: name(topic), cursor: cursor(at), now_ms: 1, items: items.collect() }
+    let items = stamps.iter().map(|stamp| PaintedItem { topic: None, version: version(*stamp), data: raw(*stamp) });
+    Painted { topic: pattern(topic), cursor: cursor(at), now_ms: 1, items: items.collect() }
 }
 
 /// A component that writes down what it is told.
@@ -52,21 +72,45 @@ fn component() -> (Sink, Heard) {
     let sink: Sink = Rc::new(move |news: &News| {
         writes.borrow_mut().push(match news {
             News::Item(item) => item.data.get().to_owned(),
-            News::Nothing => "nothing".to_owned(),
+            News::Nothing(_) => "nothing".to_owned(),
             News::Gap(cause) => format!("gap {}", cause.as_str()),
             News::Joined => "joined".to_owned(),
             News::Refused => "refused".to_owned(),
+            News::Drafts(_, drafts) => {
+                let drafts: Vec<_> = drafts.iter().map(|draft| draft.data.get()).collect();
+                format!("drafts {}", drafts.join(" "))
+            }
+            News::Write(fate) => match fate {
+                Fate::Unreached => "unreached".to_owned(),
+                Fate::Done => "done".to_owned(),
+                Fate::Failed(error) => format!("failed {}", error.code),
+            },
         });
     });
     (sink, heard)
 }
 
 fn hold(page: &mut Page, topic: &str, painted: Option<Painted>) -> (HoldId, Heard) {
+    hold_as(page, topic, Depth::Last(3), painted)
+}
+
+fn hold_as(page: &mut Page, topic: &str, depth: Depth, painted: Option<Painted>) -> (HoldId, Heard) {
     let (sink, heard) = component();
     let mut calls = Calls::new();
-    let id = page.hold(&name(topic), Depth::Last(3), painted, sink, &mut calls);
+    let id = page.hold(&pattern(topic), depth, painted, sink, &mut calls);
     tell(calls);
     (id, heard)
+}
+
+/// A component of a State topic.
+fn value(page: &mut Page, topic: &str, painted: Option<Painted>) -> (HoldId, Heard) {
+    hold_as(page, topic, Depth::Newest, painted)
+}
+
+fn release(page: &mut Page, hold: &HoldId) {
+    let mut calls = Calls::new();
+    page.release(hold, &mut calls);
+    tell(calls);
 }
 
 fn hear(page: &mut Page, event: &Event, id: Option<u64>) {
@@ -183,7 +227,7 @@ fn a_rewound_node_begins_anew() {
     let (_, heard) = hold(&mut page, "a", Some(painted("a", &[8], 8)));
     open(&mut page);
     hear(&mut page, &Event::Rewound, None);
-    hear(&mut page, &Event::Gap(Gap { topic: name("a").into(), cause: GapCause::Rewound }), None);
+    hear(&mut page, &Event::Gap(Gap { topic: pattern("a"), cause: GapCause::Rewound }), None);
     hear(&mut page, &message("a", 1), Some(1));
     hear(&mut page, &joined(1, &["a"]), Some(1));
     assert_eq!(*heard.borrow(), ["gap rewound", "1", "joined"], "a lower stamp is no repetition now");
@@ -198,11 +242,11 @@ fn the_last_component_takes_its_topic_along() {
     let (second, heard) = hold(&mut page, "a", None);
     open(&mut page);
     hear(&mut page, &joined(1, &["a"]), Some(1));
-    page.release(&first);
+    release(&mut page, &first);
     assert!(page.change().is_none(), "the other one still holds it");
-    page.release(&second);
+    release(&mut page, &second);
     let change = page.change().unwrap();
-    assert_eq!((change.call, change.release), (2, vec![name("a").into()]));
+    assert_eq!((change.call, change.release), (2, vec![pattern("a")]));
     hear(&mut page, &message("a", 2), Some(2));
     assert_eq!(*heard.borrow(), ["joined"], "who has let go hears nothing");
     assert!(page.is_empty());
@@ -215,7 +259,7 @@ fn let_go_and_held_again_in_one_tick_is_nothing() {
     open(&mut page);
     hear(&mut page, &message("a", 4), Some(4));
     hear(&mut page, &joined(1, &["a"]), Some(4));
-    page.release(&first);
+    release(&mut page, &first);
     let (_, heard) = hold(&mut page, "a", None);
     assert!(page.change().is_none(), "nobody has to be told");
     hear(&mut page, &message("a", 5), Some(5));
@@ -228,7 +272,7 @@ fn messages_of_an_earlier_hold_do_not_hide_what_is_retained() {
     let (first, _) = hold(&mut page, "a", None);
     open(&mut page);
     hear(&mut page, &joined(1, &["a"]), Some(2));
-    page.release(&first);
+    release(&mut page, &first);
     change(&mut page);
     let (_, heard) = hold(&mut page, "a", None);
     let asked = page.change().expect("held anew");
@@ -249,7 +293,7 @@ fn who_wants_more_than_the_page_has_gets_it_and_the_others_hear_nothing_twice() 
     open(&mut page);
     hear(&mut page, &joined(1, &["a"]), Some(9));
     let (sink, deep) = component();
-    page.hold(&name("a"), Depth::Last(9), None, sink, &mut Calls::new());
+    page.hold(&pattern("a"), Depth::Last(9), None, sink, &mut Calls::new());
     let asked = page.change().expect("the server has more");
     assert_eq!((asked.hold[0].last, &asked.hold[0].after), (Some(9), &None));
     hear(&mut page, &message("a", 10), Some(10));
@@ -262,7 +306,7 @@ fn who_wants_more_than_the_page_has_gets_it_and_the_others_hear_nothing_twice() 
     assert_eq!(deep.borrow().len(), 10, "nine messages, and that it is live: {deep:?}");
     let (sink, third) = component();
     let mut calls = Calls::new();
-    page.hold(&name("a"), Depth::Last(9), None, sink, &mut calls);
+    page.hold(&pattern("a"), Depth::Last(9), None, sink, &mut calls);
     tell(calls);
     assert_eq!(third.borrow().len(), 10, "the page has them now");
 }
@@ -290,22 +334,21 @@ fn changes_before_hello_travel_after_it() {
     hear(&mut page, &Event::Hello(hello), None);
     let change = page.change().unwrap();
     assert_eq!((change.page.as_str(), change.call), ("p", 2));
-    assert_eq!(change.hold[0].topic, name("b").into());
+    assert_eq!(change.hold[0].topic, pattern("b"));
 }
 
 #[test]
 fn values_come_and_go() {
     let mut page = Page::default();
-    let (_, heard) = hold(&mut page, "a", None);
+    let (_, heard) = value(&mut page, "a", None);
     open(&mut page);
-    let value = SnapshotValueOf(3).into();
-    hear(&mut page, &Event::Snapshot(Snapshot { topic: name("a"), value: Some(value) }), None);
+    hear(&mut page, &snapshot("a", Some(3)), None);
     let deleted = Deleted { topic: name("a"), version: version(4), stamp: 4, index: 4 };
     hear(&mut page, &Event::Deleted(deleted), Some(4));
     hear(&mut page, &joined(1, &["a"]), Some(4));
     assert_eq!(*heard.borrow(), ["3", "nothing", "joined"]);
-    let (_, late) = hold(&mut page, "a", None);
-    assert_eq!(*late.borrow(), ["nothing", "joined"]);
+    let (_, late) = value(&mut page, "a", None);
+    assert_eq!(*late.borrow(), ["joined"], "there is nothing to be told");
 }
 
 #[test]
@@ -313,15 +356,63 @@ fn a_refused_topic_is_told() {
     let mut page = Page::default();
     let (_, heard) = hold(&mut page, "a", None);
     open(&mut page);
-    let refused = vec![Refused { topic: name("a").into(), reason: RefusedReason::Forbidden }];
+    let refused = vec![Refused { topic: pattern("a"), reason: RefusedReason::Forbidden }];
     hear(&mut page, &Event::Joined(Joined { call: 1, live: Vec::new(), refused }), Some(1));
     assert_eq!(*heard.borrow(), ["refused"]);
 }
 
-struct SnapshotValueOf(u64);
+#[test]
+fn a_refused_topic_tells_who_comes_later_too() {
+    let mut page = Page::default();
+    hold(&mut page, "a", None);
+    open(&mut page);
+    let refused = vec![Refused { topic: pattern("a"), reason: RefusedReason::Forbidden }];
+    hear(&mut page, &Event::Joined(Joined { call: 1, live: Vec::new(), refused }), Some(1));
+    let (_, late) = hold(&mut page, "a", None);
+    assert_eq!(*late.borrow(), ["refused"]);
+}
 
-impl From<SnapshotValueOf> for tidings_wire::event::SnapshotValue {
-    fn from(SnapshotValueOf(stamp): SnapshotValueOf) -> Self {
-        Self { version: version(stamp), data: raw(stamp) }
+#[test]
+fn a_component_taken_over_later_gets_what_came_since_its_paint() {
+    let mut page = Page::default();
+    hold(&mut page, "a", Some(painted("a", &[1], 1)));
+    open(&mut page);
+    hear(&mut page, &joined(1, &["a"]), Some(1));
+    hear(&mut page, &message("a", 2), Some(2));
+    // Its part of the page came later on the wire, and was painted with the first message alone.
+    let (_, late) = hold(&mut page, "a", Some(painted("a", &[1], 1)));
+    hear(&mut page, &message("a", 3), Some(3));
+    assert_eq!(*late.borrow(), ["1", "2", "joined", "3"]);
+}
+
+#[test]
+fn a_name_that_changes_moves_the_subscription_in_one_call() {
+    let mut page = Page::default();
+    let (first, heard) = hold(&mut page, "board/1", None);
+    open(&mut page);
+    hear(&mut page, &joined(1, &["board/1"]), Some(1));
+    release(&mut page, &first);
+    let (_, moved) = hold(&mut page, "board/2", None);
+    let change = change(&mut page);
+    assert_eq!((change.hold.len(), change.hold[0].topic.as_str()), (1, "board/2"));
+    assert_eq!(change.release, [pattern("board/1")]);
+    hear(&mut page, &message("board/1", 2), Some(2));
+    hear(&mut page, &message("board/2", 3), Some(3));
+    assert_eq!((heard.borrow().join(" "), moved.borrow().join(" ")), ("joined".to_owned(), "3".to_owned()));
+}
+
+#[test]
+fn two_hundred_components_are_one_call() {
+    let mut page = Page::default();
+    for number in 0..200 {
+        hold(&mut page, &format!("card/{number}"), None);
     }
+    assert_eq!(open(&mut page).hold.len(), 200);
+    for number in 0..200 {
+        hold(&mut page, &format!("other/{number}"), None);
+        hold(&mut page, &format!("card/{number}"), None);
+    }
+    let change = change(&mut page);
+    assert_eq!((change.call, change.hold.len()), (2, 200), "what is held already is not asked for");
+    assert!(page.change().is_none());
 }

@@ -1,0 +1,63 @@
+//! A page's writes: their answers, and that a retry writes once.
+
+use crate::support::{Client, Site, error_code, text};
+use http::StatusCode;
+use tidings::wire::{OriginTag, Version, live::Published};
+
+const JSON: (&str, &str) = ("content-type", "application/json");
+const PATH: &str = "/_tidings/publish";
+
+async fn publish(site: &Site, body: &str) -> Published {
+    let response = site.post(PATH, &[JSON], body).await;
+    assert_eq!(response.status(), StatusCode::OK, "{body}");
+    serde_json::from_str(&text(response).await).unwrap()
+}
+
+#[tokio::test]
+async fn a_retry_writes_once_and_gets_the_same_answer() {
+    let site = Site::new();
+    let mut client = Client::new(site.get("/live?topic=demo/log", &[]).await);
+    let body = r#"{"topic":"demo/log","id":"a-1","data":"hello"}"#;
+    let first = publish(&site, body).await;
+    assert_eq!(publish(&site, body).await, first);
+    let second = publish(&site, r#"{"topic":"demo/log","id":"a-2","data":"again"}"#).await;
+    assert!(second.version > first.version && second.stamp == first.stamp + 1);
+    assert_eq!(client.until("\"again\"").await, ["hello", "\"hello\"", "\"again\""]);
+    let topic = text(site.get("/api/topics/demo/log", &[]).await).await;
+    assert_eq!(topic.matches("\"data\"").count(), 2, "{topic}");
+}
+
+#[tokio::test]
+async fn what_is_written_lies_above_what_the_page_has_seen() {
+    let site = Site::new();
+    let ahead = Version::new(site.hub.now_ms() + 5_000, 0, OriginTag::from_low_bits(9));
+    let body = format!(r#"{{"topic":"demo/log","id":"a","seen":"{ahead}","data":"hello"}}"#);
+    assert!(publish(&site, &body).await.version > ahead);
+}
+
+#[tokio::test]
+async fn a_refused_write_says_why() {
+    let site = Site::new();
+    let long_id = format!(r#"{{"topic":"demo/log","id":"{}","data":"a"}}"#, "x".repeat(65));
+    let long_text = format!(r#"{{"topic":"demo/log","id":"a","data":"{}"}}"#, "x".repeat(21));
+    let huge = format!(r#"{{"topic":"demo/log","id":"a","data":"{}"}}"#, "x".repeat(1024 * 1024 + 4096));
+    let cases: [(&str, u16, &str); 8] = [
+        (&long_id, 400, "bad-id"),
+        (r#"{"topic":"demo/log","id":"","data":"a"}"#, 400, "bad-id"),
+        (r#"{"topic":"demo/log","id":"a"}"#, 400, "bad-request"),
+        (r#"{"topic":"demo/*","id":"a","data":"a"}"#, 400, "bad-request"),
+        (r#"{"topic":"demo/log","id":"a","data":7}"#, 422, "wrong-shape"),
+        (&long_text, 422, "invalid"),
+        (&huge, 413, "too-large"),
+        (r#"{"topic":"demo/value","id":"a","data":7}"#, 403, "forbidden"),
+    ];
+    for (body, status, code) in cases {
+        let wanted = (StatusCode::from_u16(status).unwrap(), code.to_owned());
+        assert_eq!(error_code(site.post(PATH, &[JSON], body).await).await, wanted, "{}", &body[..40]);
+    }
+    let foreign = site.post(PATH, &[JSON, ("sec-fetch-site", "cross-site")], r#"{"topic":"demo/log"}"#).await;
+    assert_eq!(error_code(foreign).await, (StatusCode::FORBIDDEN, "foreign-origin".to_owned()));
+    let plain = site.post(PATH, &[("content-type", "text/plain")], r#"{"topic":"demo/log"}"#).await;
+    assert_eq!(error_code(plain).await, (StatusCode::UNSUPPORTED_MEDIA_TYPE, "wrong-content-type".to_owned()));
+    assert!(site.hub.topics().iter().all(|topic| topic.published == 0), "{:?}", site.hub.topics());
+}
