@@ -38,6 +38,7 @@ mod builder;
 mod clock;
 #[cfg_attr(not(test), allow(dead_code, reason = "an engine drives it; today the simulator does"))]
 mod cluster;
+mod counters;
 mod entry;
 mod error;
 mod hlc;
@@ -80,7 +81,7 @@ pub use publish::{PublishOptions, Published};
 pub use reader::{Reader, Start};
 pub use resume::CURSOR_AGE_S_MAX;
 pub use serve::{Family, Rule, Serve, anyone, nobody};
-pub use snapshot::{Snapshot, TopicInfo};
+pub use snapshot::{HubInfo, KindInfo, Snapshot, TopicInfo};
 pub use subscription::Subscription;
 
 /// Locks, also after a panic elsewhere: no critical section of this crate runs code that is not its own, so none is

@@ -11,7 +11,16 @@ use std::{
 
 use tidings_wire::{Cursor, OriginTag, TopicName, Version, event::GapCause};
 
-use crate::{Payload, cluster::Cluster, entry::Entry, hlc::Hlc, lock, topic::Topic, vector::Vector};
+use crate::{
+    Payload,
+    cluster::Cluster,
+    counters::{Applied, KINDS, kind_at},
+    entry::Entry,
+    hlc::Hlc,
+    lock,
+    topic::Topic,
+    vector::Vector,
+};
 
 /// The moment of a call.
 #[derive(Debug, Clone, Copy)]
@@ -62,6 +71,8 @@ pub(crate) struct NodeLog {
     pub(crate) topics: HashMap<TopicName, Arc<Topic>>,
     /// What is gone with the topics that were forgotten: origin → highest stamp.
     pub(crate) forgotten: Cursor,
+    /// What was applied, by kind.
+    pub(crate) counted: [Applied; KINDS.len()],
     /// The other nodes; `None` for a node alone.
     pub(crate) cluster: Option<Cluster>,
     /// For each shard the topics with entries that it has not marked yet, each once.
@@ -86,6 +97,7 @@ impl NodeLog {
             vector: Vector::new(me),
             topics: HashMap::new(),
             forgotten: Cursor::default(),
+            counted: Default::default(),
             cluster: None,
             inboxes: vec![Vec::new(); shards],
         }
@@ -146,6 +158,11 @@ impl NodeLog {
         self.stamp
     }
 
+    /// Index of the last entry.
+    pub(crate) fn index(&self) -> u64 {
+        self.index
+    }
+
     pub(crate) fn me(&self) -> OriginTag {
         self.me
     }
@@ -169,7 +186,10 @@ impl NodeLog {
     }
 
     fn append(&mut self, now: Now, topic: &Arc<Topic>, entry: &Arc<Entry>) -> bool {
-        topic.published.fetch_add(1, Ordering::Relaxed);
+        if entry.gap.is_none() {
+            topic.published.fetch_add(1, Ordering::Relaxed);
+            self.counted[kind_at(topic.kind)].count(now.monotonic_ms);
+        }
         lock(&topic.ring).push(entry.clone(), now.monotonic_ms);
         if topic.readers() == 0 {
             return false;
@@ -204,12 +224,13 @@ impl NodeLog {
     /// Forgets topics that nobody would miss. Returns how many.
     pub(crate) fn forget_idle(&mut self, now: Now) -> usize {
         let before = self.topics.len();
-        let forgotten = &mut self.forgotten;
+        let (forgotten, counted) = (&mut self.forgotten, &mut self.counted);
         self.topics.retain(|_, topic| {
             let keep = Arc::strong_count(topic) > 1 || !topic.is_idle(now.monotonic_ms);
             if !keep {
                 // A topic of that name that begins again must not look as if nothing had ever been on it.
                 forgotten.merge(lock(&topic.ring).evicted());
+                counted[kind_at(topic.kind)].topics -= 1;
             }
             keep
         });

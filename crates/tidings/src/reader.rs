@@ -11,6 +11,7 @@ use slab::Slab;
 use tidings_wire::{Cursor, TopicKind, TopicName, event::GapCause};
 
 use crate::{
+    counters::Tally,
     entry::{Delivery, Entry},
     error::SubscribeError,
     lock,
@@ -83,7 +84,8 @@ struct Slot {
     key: usize,
     /// Everything of this topic up to here has been handed out, or was not asked for.
     position: u64,
-    /// What the ring let go of up to here was told, or was never promised.
+    /// What the ring let go of up to here was told, or was never promised. Of a State topic, which lets go of
+    /// nothing: how many values it had when this reader last saw its newest.
     settled: u64,
     /// While the topic is caught up with: what the reader's cursor covers is not handed out again.
     floor: Option<Floor>,
@@ -111,21 +113,30 @@ impl Floor {
 
 impl Slot {
     /// Index of the next entry to read, if it lies at or below `upto`.
-    fn next(&mut self, upto: u64, shared: &Shared, out: &mut Vec<Delivery>) -> Option<u64> {
+    fn next(&mut self, upto: u64, shared: &Shared, shard: usize, out: &mut Vec<Delivery>) -> Option<u64> {
         let floor = self.floor.as_ref().map(|floor| &floor.cursor);
         let found = lock(&self.topic.ring).find(self.position, floor);
-        self.note(found, shared, out);
+        if self.note(found, out) {
+            shared.tell(shard, &self.topic, Tally::GAP);
+        }
         found.next.filter(|next| *next <= upto)
     }
 
     /// Takes note of how the ring was found, and says so where something that was promised is gone.
-    fn note(&mut self, found: Found, shared: &Shared, out: &mut Vec<Delivery>) {
+    fn note(&mut self, found: Found, out: &mut Vec<Delivery>) -> bool {
         self.newest = found.newest;
-        if found.gone > self.position.max(self.settled) && found.lost {
+        let is_gap = found.gone > self.position.max(self.settled) && found.lost;
+        if is_gap {
             self.settled = found.gone;
             out.push(Delivery::Gap { topic: self.topic.name.clone(), cause: GapCause::Slow });
-            shared.count_gap();
         }
+        is_gap
+    }
+
+    /// How many values of a State topic were replaced before this one, its newest, was seen.
+    fn skipped(&mut self, values: u64) -> u64 {
+        let seen = std::mem::replace(&mut self.settled, values);
+        (values - seen).saturating_sub(1)
     }
 }
 
@@ -282,14 +293,18 @@ impl Reader {
             out.push(match prepared {
                 Prepared::Rewound => Delivery::Rewound,
                 Prepared::Gap(slot, cause) => {
-                    Delivery::Gap { topic: self.slots[slot as usize].topic.name.clone(), cause }
+                    let topic = &self.slots[slot as usize].topic;
+                    self.shared.tell(self.mailbox.shard, topic, Tally::GAP);
+                    Delivery::Gap { topic: topic.name.clone(), cause }
                 }
                 Prepared::Snapshot(slot) => {
                     let slot = &mut self.slots[slot as usize];
-                    let entry = lock(&slot.topic.ring).newest().cloned();
+                    let (entry, values) = lock(&slot.topic.ring).value();
                     // It may be newer than the join, and is not handed out a second time.
                     slot.position = slot.position.max(entry.as_ref().map_or(0, |entry| entry.index));
                     let entry = entry.filter(|entry| entry.payload.is_some());
+                    let (delivered, skipped) = (u64::from(entry.is_some()), slot.skipped(values));
+                    self.shared.tell(self.mailbox.shard, &slot.topic, Tally { delivered, skipped, gaps: 0 });
                     Delivery::Snapshot { topic: slot.topic.name.clone(), entry }
                 }
             });
@@ -334,7 +349,7 @@ impl Reader {
             heads.push(Reverse((0, only)));
         } else {
             for at in &self.pending {
-                let next = slots[*at as usize].next(upto, &self.shared, out);
+                let next = slots[*at as usize].next(upto, &self.shared, self.mailbox.shard, out);
                 heads.extend(next.map(|next| Reverse((next, *at))));
             }
         }
@@ -352,21 +367,31 @@ impl Reader {
             let floor = slot.floor.as_ref().map(|floor| &floor.cursor);
             // What was there a moment ago may be gone now: the same lock tells what is read and what is lost.
             let found = lock(&slot.topic.ring).read(slot.position, bound, left, floor, entries);
-            slot.note(found, &self.shared, out);
+            let mut tally = Tally { gaps: u64::from(slot.note(found, out)), ..Tally::default() };
+            if slot.topic.kind == TopicKind::State && !entries.is_empty() {
+                tally.skipped = slot.skipped(found.values);
+            }
             let read_to = entries.last().filter(|_| entries.len() == left).map_or(bound, |last| last.index);
             slot.position = slot.position.max(read_to);
             left -= entries.len();
-            let me = self.me.as_deref();
+            let (me, before) = (self.me.as_deref(), out.len());
+            let mut markers = 0;
             out.extend(
                 entries
                     .drain(..)
                     .filter(|entry| slot.floor.as_ref().is_none_or(|floor| floor.is_new(entry)))
                     .filter(|entry| me.is_none() || entry.from.as_deref() != me)
                     .map(|entry| match entry.gap {
-                        Some(cause) => Delivery::Gap { topic: entry.topic.clone(), cause },
+                        Some(cause) => {
+                            markers += 1;
+                            Delivery::Gap { topic: entry.topic.clone(), cause }
+                        }
                         None => Delivery::Message(entry),
                     }),
             );
+            tally.delivered = (out.len() - before) as u64 - markers;
+            tally.gaps += markers;
+            self.shared.tell(self.mailbox.shard, &slot.topic, tally);
             heads.extend(found.next.filter(|next| *next <= upto).map(|next| Reverse((next, at))));
         }
         self.pending.retain(|slot| {
@@ -403,10 +428,7 @@ impl Reader {
         let slot = &mut self.slots[at as usize];
         let mut ring = lock(&slot.topic.ring);
         ring.expire(now.monotonic_ms);
-        let mut gap = |cause| {
-            self.prepared.push_back(Prepared::Gap(at, cause));
-            self.shared.count_gap();
-        };
+        let mut gap = |cause| self.prepared.push_back(Prepared::Gap(at, cause));
         slot.floor = None;
         // What goes of the past before it is read was not promised, unless a cursor asks for it.
         slot.settled = place.index;
@@ -437,6 +459,9 @@ impl Reader {
                 }
             }
         };
+        if slot.topic.kind == TopicKind::State {
+            slot.settled = ring.values();
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::{collections::VecDeque, sync::Arc};
 use tidings_wire::{Cursor, Keep, OriginTag, TopicKind};
 
 use crate::{
+    counters::Rate,
     entry::Entry,
     plant::{Plant, planted},
 };
@@ -27,6 +28,10 @@ pub(crate) struct Ring {
     evicted: Cursor,
     /// Highest index let go: a reader that stands below it was too slow.
     evicted_index: u64,
+    /// Values that a State topic has had, with its deletions.
+    values: u64,
+    /// Messages a second.
+    rate: Rate,
 }
 
 /// What a reader finds when it goes on from a place.
@@ -40,6 +45,8 @@ pub(crate) struct Found {
     pub(crate) next: Option<u64>,
     /// Index of the newest entry, also where it lies above what was asked for.
     pub(crate) newest: u64,
+    /// Values that a State topic has had; 0 for other kinds.
+    pub(crate) values: u64,
 }
 
 impl Ring {
@@ -47,19 +54,24 @@ impl Ring {
     pub(crate) fn new(kind: TopicKind, keep: Keep, bytes_max: usize, forgotten: Cursor) -> Self {
         let entries = VecDeque::new();
         let evicted = if kind == TopicKind::State { Cursor::default() } else { forgotten };
-        Self { kind, keep, bytes_max, entries, bytes: 0, evicted, evicted_index: 0 }
+        let (evicted_index, values, rate) = (0, 0, Rate::default());
+        Self { kind, keep, bytes_max, entries, bytes: 0, evicted, evicted_index, values, rate }
     }
 
     /// Appends an entry that comes after all others.
     ///
     /// A State value below the one that is held loses, and leaves no trace.
     pub(crate) fn push(&mut self, entry: Arc<Entry>, now_ms: u64) {
+        if entry.gap.is_none() {
+            self.rate.count(now_ms);
+        }
         if self.kind == TopicKind::State {
             if self.newest().is_some_and(|held| held.version >= entry.version) && !planted(Plant::OlderValueWins) {
                 return;
             }
             self.entries.clear();
             self.bytes = 0;
+            self.values += 1;
         }
         self.bytes += entry.bytes();
         self.entries.push_back(entry);
@@ -111,6 +123,7 @@ impl Ring {
             lost: floor.is_none_or(|floor| self.has_let_go_above(floor)),
             next: self.entries.get(next).map(|entry| entry.index),
             newest: self.newest().map_or(0, |entry| entry.index),
+            values: self.values,
         }
     }
 
@@ -181,5 +194,20 @@ impl Ring {
 
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Values that a State topic has had, with its deletions.
+    pub(crate) fn values(&self) -> u64 {
+        self.values
+    }
+
+    /// A State topic's newest entry, and the count of those that it has had.
+    pub(crate) fn value(&self) -> (Option<Arc<Entry>>, u64) {
+        (self.newest().cloned(), self.values)
+    }
+
+    /// Messages a second, over some ten seconds.
+    pub(crate) fn rate_per_s(&self, now_ms: u64) -> f64 {
+        self.rate.per_s(now_ms)
     }
 }

@@ -15,7 +15,12 @@ use std::sync::{
 
 use tokio::sync::Notify;
 
-use crate::{mailbox::Mailbox, shared::Shared, topic::Topic};
+use crate::{
+    counters::{KINDS, Told},
+    mailbox::Mailbox,
+    shared::Shared,
+    topic::Topic,
+};
 
 /// Most shards: their bits fit a word, and more than there are cores would only wait for each other.
 pub(crate) const SHARDS_MAX: usize = 16;
@@ -27,6 +32,9 @@ pub(crate) struct Shard {
     pub(crate) marked: AtomicU64,
     /// A publish has filled the inbox. Remembers one wake-up, so none is lost while the shard works.
     pub(crate) wake: Notify,
+    /// What this shard's readers were told, by kind.
+    /// Apart from the index, which all of them look at.
+    pub(crate) told: Box<[Told; KINDS.len()]>,
 }
 
 /// Memory of a round, kept for the next one.

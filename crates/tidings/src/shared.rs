@@ -2,10 +2,7 @@
 
 use std::{
     fmt,
-    sync::{
-        Arc, Mutex, MutexGuard, Weak,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, Weak, atomic::AtomicUsize},
 };
 
 use tidings_wire::{Keep, NodeName, OriginTag, TopicKind, TopicName};
@@ -13,6 +10,7 @@ use tidings_wire::{Keep, NodeName, OriginTag, TopicKind, TopicName};
 use crate::{
     Limits, Payload,
     clock::Clock,
+    counters::{Tally, kind_at},
     error::{PublishError, SubscribeError},
     lock,
     log::{NodeLog, Now, Place, Publication},
@@ -41,8 +39,6 @@ pub(crate) struct Shared {
     pub(crate) readers: AtomicUsize,
     /// Gives the next reader its shard.
     pub(crate) next_shard: AtomicUsize,
-    /// Gaps told to readers.
-    pub(crate) gaps: AtomicU64,
     /// Readers whose cursors lie ahead of this node. Locked for a push or a take.
     waiting: Mutex<Vec<Weak<Mailbox>>>,
 }
@@ -68,7 +64,6 @@ impl Shared {
             served: Mutex::default(),
             readers: AtomicUsize::new(0),
             next_shard: AtomicUsize::new(0),
-            gaps: AtomicU64::new(0),
             waiting: Mutex::default(),
         }
     }
@@ -86,8 +81,21 @@ impl Shared {
         (self.log().place(now), now)
     }
 
-    pub(crate) fn count_gap(&self) {
-        self.gaps.fetch_add(1, Ordering::Relaxed);
+    /// Counts what one read of a topic came to, for the topic and for the reader's shard.
+    pub(crate) fn tell(&self, shard: usize, topic: &Topic, tally: Tally) {
+        topic.told.add(tally);
+        self.shards[shard].told[kind_at(topic.kind)].add(tally);
+    }
+
+    /// What readers were told on topics of a kind.
+    pub(crate) fn told(&self, kind: TopicKind) -> Tally {
+        let mut all = Tally::default();
+        for told in self.shards.iter().map(|shard| shard.told[kind_at(kind)].get()) {
+            all.delivered += told.delivered;
+            all.skipped += told.skipped;
+            all.gaps += told.gaps;
+        }
+        all
     }
 
     /// Whether what an origin published up to a stamp can still come to this node.
@@ -170,6 +178,7 @@ impl Shared {
         let ring = Ring::new(kind, keep, self.limits.ring_bytes_max, log.forgotten.clone());
         let topic = Arc::new(Topic::new(name.clone(), ring, self.shards.len()));
         log.topics.insert(name.clone(), topic.clone());
+        log.counted[kind_at(kind)].topics += 1;
         Some(topic)
     }
 }

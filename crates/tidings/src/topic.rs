@@ -8,7 +8,7 @@ use std::sync::{
 use slab::Slab;
 use tidings_wire::{TopicKind, TopicName};
 
-use crate::{lock, mailbox::Mailbox, ring::Ring};
+use crate::{counters::Told, lock, mailbox::Mailbox, ring::Ring};
 
 /// One topic. Lives in the node log's table, and as long as a reader holds it.
 #[derive(Debug)]
@@ -25,6 +25,8 @@ pub(crate) struct Topic {
     pub(crate) queued: AtomicU64,
     /// Messages applied here, since the node began.
     pub(crate) published: AtomicU64,
+    /// What its readers were told, since the node began.
+    pub(crate) told: Told,
 }
 
 /// One reader's interest in a topic.
@@ -45,6 +47,7 @@ impl Topic {
             readers: AtomicU32::new(0),
             queued: AtomicU64::new(0),
             published: AtomicU64::new(0),
+            told: Told::default(),
         }
     }
 
