@@ -26,6 +26,16 @@ pub enum PublishError {
         /// Bytes that are allowed.
         max: usize,
     },
+    /// A publish id or sender id longer than [`Limits::id_bytes_max`](crate::Limits).
+    #[error("the {what} has {bytes} bytes, at most {max} are allowed: use a shorter one, or raise `id_bytes_max`")]
+    IdTooLong {
+        /// Which of the two: `publish id` or `sender id`.
+        what: &'static str,
+        /// Its bytes.
+        bytes: usize,
+        /// Bytes that are allowed.
+        max: usize,
+    },
     /// [`Limits::topics_max`](crate::Limits) is reached, and the topic is new.
     #[error("the node holds {max} topics and takes no new one: forget some, or raise `topics_max`")]
     TooManyTopics {

@@ -43,6 +43,7 @@ mod entry;
 mod error;
 mod hlc;
 mod hub;
+mod ids;
 mod limits;
 mod log;
 mod mailbox;

@@ -6,6 +6,14 @@
 pub struct Limits {
     /// Bytes of one payload. 1 MiB: larger things belong in a store, and their address in a message.
     pub payload_bytes_max: usize,
+    /// Bytes of a publish id or of a sender's id: both travel with their message. 128: a UUID has 36, a page id 43.
+    pub id_bytes_max: usize,
+    /// Publish ids that a topic remembers: a retry is dropped if no more than these came in between. 64: a retry comes
+    /// within seconds.
+    pub topic_publish_ids_max: usize,
+    /// Publish ids that the node remembers for all topics together, about 150 bytes each. 131,072: two minutes at a
+    /// thousand a second, some 20 MB.
+    pub publish_ids_max: usize,
     /// Topics of the node. A topic costs about 300 bytes before its messages.
     pub topics_max: usize,
     /// Readers of the node. A reader costs about 200 bytes, an open HTTP stream some 12 kB more.
@@ -23,6 +31,9 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             payload_bytes_max: 1024 * 1024,
+            id_bytes_max: 128,
+            topic_publish_ids_max: 64,
+            publish_ids_max: 131_072,
             topics_max: 100_000,
             readers_max: 200_000,
             reader_topics_max: tidings_wire::live::PAGE_TOPICS_MAX,

@@ -9,15 +9,18 @@ use std::{
     sync::{Arc, OnceLock, atomic::Ordering},
 };
 
-use tidings_wire::{Cursor, OriginTag, TopicName, Version, event::GapCause};
+use tidings_wire::{Cursor, OriginTag, TopicKind, TopicName, Version, event::GapCause};
 
 use crate::{
-    Payload,
+    Limits, Payload,
     cluster::Cluster,
     counters::{Applied, KINDS, kind_at},
     entry::Entry,
+    error::PublishError,
     hlc::Hlc,
+    ids::SeenIds,
     lock,
+    publish::Published,
     topic::Topic,
     vector::Vector,
 };
@@ -47,6 +50,18 @@ pub(crate) struct Publication {
     pub(crate) local: bool,
 }
 
+impl Publication {
+    /// Whether its ids are short enough to travel.
+    pub(crate) fn check_ids(&self, max: usize) -> Result<(), PublishError> {
+        for (what, id) in [("publish id", &self.id), ("sender id", &self.from)] {
+            if let Some(bytes) = id.as_deref().map(str::len).filter(|bytes| *bytes > max) {
+                return Err(PublishError::IdTooLong { what, bytes, max });
+            }
+        }
+        Ok(())
+    }
+}
+
 /// A message on its way into the log.
 #[derive(Debug)]
 pub(crate) struct Message {
@@ -73,6 +88,8 @@ pub(crate) struct NodeLog {
     pub(crate) forgotten: Cursor,
     /// What was applied, by kind.
     pub(crate) counted: [Applied; KINDS.len()],
+    /// Publish ids that were seen: what has one of them again is a retry.
+    pub(crate) seen_ids: SeenIds,
     /// The other nodes; `None` for a node alone.
     pub(crate) cluster: Option<Cluster>,
     /// For each shard the topics with entries that it has not marked yet, each once.
@@ -88,7 +105,7 @@ pub(crate) struct Place {
 }
 
 impl NodeLog {
-    pub(crate) fn new(me: OriginTag, shards: usize) -> Self {
+    pub(crate) fn new(me: OriginTag, shards: usize, limits: &Limits) -> Self {
         Self {
             me,
             stamp: 0,
@@ -98,6 +115,7 @@ impl NodeLog {
             topics: HashMap::new(),
             forgotten: Cursor::default(),
             counted: Default::default(),
+            seen_ids: SeenIds::new(limits),
             cluster: None,
             inboxes: vec![Vec::new(); shards],
         }
@@ -131,8 +149,20 @@ impl NodeLog {
     pub(crate) fn apply(&mut self, now: Now, topic: &Arc<Topic>, message: Message) -> bool {
         self.clock.merge(message.version.clock(), now.wall_ms);
         self.vector.set(message.version.origin(), message.stamp);
+        if self.is_repeated(topic, &message) {
+            return false;
+        }
         let entry = self.enter(now, topic, message);
         self.append(now, topic, &entry)
+    }
+
+    /// Whether another node stamped a retry of what is here already.
+    ///
+    /// A State value is none: its two versions must lose and win on this node as they do on every other, and to be told
+    /// the same value twice is harmless.
+    fn is_repeated(&self, topic: &Topic, message: &Message) -> bool {
+        let id = message.id.as_deref().filter(|_| topic.kind != TopicKind::State);
+        id.is_some_and(|id| self.seen_ids.find(&topic.name, id).is_some())
     }
 
     /// All stamps of an origin up to this one are applied or decided.
@@ -186,6 +216,10 @@ impl NodeLog {
     }
 
     fn append(&mut self, now: Now, topic: &Arc<Topic>, entry: &Arc<Entry>) -> bool {
+        if let Some(id) = &entry.id {
+            let published = Published { version: entry.version, stamp: entry.stamp, index: entry.index };
+            self.seen_ids.enter(&topic.name, id, published);
+        }
         if entry.gap.is_none() {
             topic.published.fetch_add(1, Ordering::Relaxed);
             self.counted[kind_at(topic.kind)].count(now.monotonic_ms);

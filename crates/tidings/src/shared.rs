@@ -57,9 +57,9 @@ impl Shared {
             node,
             epoch,
             origin,
-            limits,
             clock,
-            log: Mutex::new(NodeLog::new(origin, shards)),
+            log: Mutex::new(NodeLog::new(origin, shards, &limits)),
+            limits,
             shards: (0..shards).map(|_| Arc::default()).collect(),
             served: Mutex::default(),
             readers: AtomicUsize::new(0),
@@ -140,12 +140,17 @@ impl Shared {
         if bytes > max {
             return Err(PublishError::TooLarge { bytes, max });
         }
+        publication.check_ids(self.limits.id_bytes_max)?;
         let now = self.now();
         let (entry, woken) = {
             let mut log = self.log();
             // Asked before the topic is made: what is refused leaves nothing behind.
             let kind = log.topics.get(name).map_or_else(|| self.declared(name).0, |topic| topic.kind);
             allowed(kind).map_err(|fix| PublishError::Kind { topic: name.clone(), kind, fix })?;
+            // A retry: it was published, and its answer is the first one's.
+            if let Some(first) = publication.id.as_deref().and_then(|id| log.seen_ids.find(name, id)) {
+                return Ok(first.clone());
+            }
             let max = self.limits.topics_max;
             let topic = self.topic(&mut log, now, name).ok_or(PublishError::TooManyTopics { max })?;
             log.publish(now, &topic, publication)

@@ -27,6 +27,8 @@ use std::{
 
 use tidings_wire::{NodeName, OriginTag};
 
+#[cfg(test)]
+pub(crate) use frame::WireEntry;
 pub(crate) use frame::{Data, Envelope, Frame};
 pub(crate) use resend::Resend;
 
