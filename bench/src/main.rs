@@ -1,11 +1,12 @@
 //! What the hub costs in one process, beside what one would write with tokio alone, in one run.
 //!
-//! `cargo run --release -p bench [fanout] [topics] [subscriptions] [latency]` prints a table for each part named, or
+//! `cargo run --release -p bench [fanout] [topics] [subscriptions] [latency] [budget]` prints a table for each part named, or
 //! all. Figures are CPU time of the whole process divided by what was delivered: on a machine that does other things
 //! too, that holds better than the clock on the wall. Each figure is the median of five rounds.
 
 #![expect(clippy::print_stdout, reason = "tables for people")]
 
+mod budget;
 mod fanout;
 mod latency;
 mod rival;
@@ -27,10 +28,10 @@ const ROUNDS: usize = 5;
 async fn main() -> ExitCode {
     let parts: Vec<String> = std::env::args().skip(1).collect();
     if parts.iter().any(|part| part == "--help" || part == "-h") {
-        println!("bench [fanout] [topics] [subscriptions] [latency]: all parts, or those named");
+        println!("bench [fanout] [topics] [subscriptions] [latency] [budget]: all parts, or those named");
         return ExitCode::SUCCESS;
     }
-    const PARTS: [&str; 4] = ["fanout", "topics", "subscriptions", "latency"];
+    const PARTS: [&str; 5] = ["fanout", "topics", "subscriptions", "latency", "budget"];
     if let Some(unknown) = parts.iter().find(|part| !PARTS.contains(&part.as_str())) {
         println!("no part {unknown:?}; there are {}", PARTS.join(", "));
         return ExitCode::FAILURE;
@@ -47,6 +48,9 @@ async fn main() -> ExitCode {
     }
     if chosen("latency") {
         latency::run().await;
+    }
+    if chosen("budget") {
+        budget::run().await;
     }
     ExitCode::SUCCESS
 }

@@ -42,6 +42,19 @@ pub enum PublishError {
         /// Topics that are allowed.
         max: usize,
     },
+    /// [`Limits::bytes_max`](crate::Limits) is spent by what is never let go of: the values of State topics.
+    #[error(
+        "no room for {bytes} bytes: State topics hold {state} of the {max} that the node may hold in all, and are \
+         never let go of. Clear some, or raise `bytes_max`"
+    )]
+    NoRoom {
+        /// Bytes that the message counts.
+        bytes: usize,
+        /// Bytes that State topics hold.
+        state: usize,
+        /// Bytes that are allowed in all.
+        max: usize,
+    },
     /// The topic does not have the kind that this call needs.
     #[error("{topic} is of kind {kind}: {fix}")]
     Kind {

@@ -34,6 +34,7 @@
 //! - Payloads are JSON text, at most 1 MiB by default. Larger things belong in a store.
 //! - A lone node keeps nothing over a restart: readers that come back are told [`Delivery::Rewound`].
 
+mod budget;
 mod builder;
 mod clock;
 #[cfg_attr(not(test), allow(dead_code, reason = "an engine drives it; today the simulator does"))]

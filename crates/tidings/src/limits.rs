@@ -22,6 +22,12 @@ pub struct Limits {
     pub reader_topics_max: usize,
     /// Bytes of payload in one topic's ring: an Events topic of 1 MiB messages lets go of its oldest beyond it.
     pub ring_bytes_max: usize,
+    /// Bytes of all rings together: payloads, and 320 bytes and the cursor for each message. 256 MiB: 100,000 topics with
+    /// 2.5 KiB each. Beyond it Signal and Events topics let go of their oldest messages, the largest rings first, and
+    /// readers that had not read them get a gap; State is never let go of, and where it alone takes all of it, a publish
+    /// that needs more is refused with [`PublishError::NoRoom`](crate::PublishError::NoRoom). What streams have written
+    /// is kept encoded beside its payload: count on twice this much memory.
+    pub bytes_max: usize,
     /// Messages that a reader is handed at once: a long history is written in pieces, between which others get
     /// their turn.
     pub batch_messages_max: usize,
@@ -38,6 +44,7 @@ impl Default for Limits {
             readers_max: 200_000,
             reader_topics_max: tidings_wire::live::PAGE_TOPICS_MAX,
             ring_bytes_max: 8 * 1024 * 1024,
+            bytes_max: 256 * 1024 * 1024,
             batch_messages_max: 256,
         }
     }

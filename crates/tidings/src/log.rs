@@ -13,6 +13,7 @@ use tidings_wire::{Cursor, OriginTag, TopicKind, TopicName, Version, event::GapC
 
 use crate::{
     Limits, Payload,
+    budget::Budget,
     cluster::Cluster,
     counters::{Applied, KINDS, kind_at},
     entry::Entry,
@@ -86,6 +87,8 @@ pub(crate) struct NodeLog {
     pub(crate) topics: HashMap<TopicName, Arc<Topic>>,
     /// What is gone with the topics that were forgotten: origin → highest stamp.
     pub(crate) forgotten: Cursor,
+    /// What all rings may hold.
+    pub(crate) budget: Budget,
     /// What was applied, by kind.
     pub(crate) counted: [Applied; KINDS.len()],
     /// Publish ids that were seen: what has one of them again is a retry.
@@ -114,6 +117,7 @@ impl NodeLog {
             vector: Vector::new(me),
             topics: HashMap::new(),
             forgotten: Cursor::default(),
+            budget: Budget::new(limits),
             counted: Default::default(),
             seen_ids: SeenIds::new(limits),
             cluster: None,
@@ -188,6 +192,11 @@ impl NodeLog {
         self.stamp
     }
 
+    /// Bytes of the cursor that the next message carries.
+    pub(crate) fn cursor_bytes(&self) -> usize {
+        self.vector.text_len()
+    }
+
     /// Index of the last entry.
     pub(crate) fn index(&self) -> u64 {
         self.index
@@ -224,7 +233,8 @@ impl NodeLog {
             topic.published.fetch_add(1, Ordering::Relaxed);
             self.counted[kind_at(topic.kind)].count(now.monotonic_ms);
         }
-        lock(&topic.ring).push(entry.clone(), now.monotonic_ms);
+        let ring_bytes = lock(&topic.ring).push(entry.clone(), now.monotonic_ms);
+        self.budget.pushed(topic, ring_bytes, entry.index);
         if topic.readers() == 0 {
             return false;
         }
@@ -258,13 +268,14 @@ impl NodeLog {
     /// Forgets topics that nobody would miss. Returns how many.
     pub(crate) fn forget_idle(&mut self, now: Now) -> usize {
         let before = self.topics.len();
-        let (forgotten, counted) = (&mut self.forgotten, &mut self.counted);
+        let (forgotten, budget, counted) = (&mut self.forgotten, &mut self.budget, &mut self.counted);
         self.topics.retain(|_, topic| {
             let keep = Arc::strong_count(topic) > 1 || !topic.is_idle(now.monotonic_ms);
             if !keep {
                 // A topic of that name that begins again must not look as if nothing had ever been on it.
                 forgotten.merge(lock(&topic.ring).evicted());
                 counted[kind_at(topic.kind)].topics -= 1;
+                budget.forget(topic);
             }
             keep
         });

@@ -5,6 +5,7 @@ use std::{collections::VecDeque, sync::Arc};
 use tidings_wire::{Cursor, Keep, OriginTag, TopicKind};
 
 use crate::{
+    budget::{Held, Share},
     counters::Rate,
     entry::Entry,
     plant::{Plant, planted},
@@ -23,7 +24,10 @@ pub(crate) struct Ring {
     keep: Keep,
     bytes_max: usize,
     entries: VecDeque<Arc<Entry>>,
+    /// Bytes of payload.
     bytes: usize,
+    /// What it holds of the node's budget.
+    share: Share,
     /// Origin → highest stamp let go: a cursor below it cannot resume without a gap.
     evicted: Cursor,
     /// Highest index let go: a reader that stands below it was too slow.
@@ -51,34 +55,36 @@ pub(crate) struct Found {
 
 impl Ring {
     /// An empty ring; what is gone with topics that the node has forgotten may have been of this one.
-    pub(crate) fn new(kind: TopicKind, keep: Keep, bytes_max: usize, forgotten: Cursor) -> Self {
+    pub(crate) fn new(kind: TopicKind, keep: Keep, bytes_max: usize, held: Arc<Held>, forgotten: Cursor) -> Self {
         let entries = VecDeque::new();
         let evicted = if kind == TopicKind::State { Cursor::default() } else { forgotten };
+        let share = Share::new(held, kind);
         let (evicted_index, values, rate) = (0, 0, Rate::default());
-        Self { kind, keep, bytes_max, entries, bytes: 0, evicted, evicted_index, values, rate }
+        Self { kind, keep, bytes_max, entries, bytes: 0, share, evicted, evicted_index, values, rate }
     }
 
     /// Appends an entry that comes after all others.
     ///
-    /// A State value below the one that is held loses, and leaves no trace.
-    pub(crate) fn push(&mut self, entry: Arc<Entry>, now_ms: u64) {
+    /// A State value below the one that is held loses, and leaves no trace. Says how much the ring weighs now.
+    pub(crate) fn push(&mut self, entry: Arc<Entry>, now_ms: u64) -> usize {
         if entry.gap.is_none() {
             self.rate.count(now_ms);
         }
         if self.kind == TopicKind::State {
             if self.newest().is_some_and(|held| held.version >= entry.version) && !planted(Plant::OlderValueWins) {
-                return;
+                return self.share.bytes();
             }
-            self.entries.clear();
-            self.bytes = 0;
+            self.clear();
             self.values += 1;
         }
         self.bytes += entry.bytes();
+        self.share.add(entry.weight());
         self.entries.push_back(entry);
         self.expire(now_ms);
         while self.entries.len() > self.keep.count as usize || (self.bytes > self.bytes_max && self.entries.len() > 1) {
             self.evict_oldest();
         }
+        self.share.bytes()
     }
 
     /// Lets go of what is past its age.
@@ -86,7 +92,7 @@ impl Ring {
         if self.kind == TopicKind::State {
             let is_old = |entry: &Arc<Entry>| entry.payload.is_none() && entry.applied_ms + TOMBSTONE_MS <= now_ms;
             if self.newest().is_some_and(is_old) {
-                self.entries.clear();
+                self.clear();
             }
             return;
         }
@@ -96,9 +102,25 @@ impl Ring {
         }
     }
 
+    /// Lets go of the oldest message to make room for others, unless it is the one at an index, which has just come.
+    pub(crate) fn evict_for_budget(&mut self, spared: u64) -> bool {
+        let evicts = self.kind != TopicKind::State && self.entries.front().is_some_and(|oldest| oldest.index != spared);
+        if evicts {
+            self.evict_oldest();
+        }
+        evicts
+    }
+
+    fn clear(&mut self) {
+        self.entries.clear();
+        self.bytes = 0;
+        self.share.clear();
+    }
+
     fn evict_oldest(&mut self) {
         let Some(oldest) = self.entries.pop_front() else { return };
         self.bytes -= oldest.bytes();
+        self.share.take(oldest.weight());
         self.evicted_index = oldest.index;
         if oldest.is_stamped() && !planted(Plant::EvictionForgotten) {
             self.note_gone(oldest.version.origin(), oldest.stamp);
@@ -194,6 +216,11 @@ impl Ring {
 
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Bytes that it holds of the node's budget.
+    pub(crate) fn weight(&self) -> usize {
+        self.share.bytes()
     }
 
     /// Values that a State topic has had, with its deletions.

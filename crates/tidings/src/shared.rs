@@ -151,6 +151,7 @@ impl Shared {
             if let Some(first) = publication.id.as_deref().and_then(|id| log.seen_ids.find(name, id)) {
                 return Ok(first.clone());
             }
+            log.check_room(name, kind, &publication)?;
             let max = self.limits.topics_max;
             let topic = self.topic(&mut log, now, name).ok_or(PublishError::TooManyTopics { max })?;
             log.publish(now, &topic, publication)
@@ -180,7 +181,8 @@ impl Shared {
             return None;
         }
         let (kind, keep) = self.declared(name);
-        let ring = Ring::new(kind, keep, self.limits.ring_bytes_max, log.forgotten.clone());
+        let held = log.budget.held.clone();
+        let ring = Ring::new(kind, keep, self.limits.ring_bytes_max, held, log.forgotten.clone());
         let topic = Arc::new(Topic::new(name.clone(), ring, self.shards.len()));
         log.topics.insert(name.clone(), topic.clone());
         log.counted[kind_at(kind)].topics += 1;

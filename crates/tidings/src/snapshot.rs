@@ -83,6 +83,10 @@ pub struct HubInfo {
     pub epoch: u64,
     /// Readers alive: subscriptions and streams.
     pub readers: usize,
+    /// Bytes that all rings hold, as [`Limits::bytes_max`](crate::Limits) counts them.
+    pub held_bytes: usize,
+    /// Bytes that they may hold: [`Limits::bytes_max`](crate::Limits).
+    pub bytes_max: usize,
     /// Place of the newest entry in the node's log.
     pub index: u64,
     /// Of State topics.
@@ -109,12 +113,19 @@ pub struct KindInfo {
     pub skipped: u64,
     /// Gaps told to readers.
     pub gaps: u64,
+    /// Messages that rings hold.
+    pub held: usize,
+    /// Bytes that rings hold, as [`Limits::bytes_max`](crate::Limits) counts them.
+    pub held_bytes: usize,
+    /// Messages that were let go of because of [`Limits::bytes_max`](crate::Limits). None of State, ever.
+    pub evicted: u64,
 }
 
 impl HubInfo {
     pub(crate) fn of(shared: &Shared) -> Self {
         let (now, log) = (shared.now(), shared.log());
-        let (counted, index) = (log.counted, log.index());
+        let (counted, index, held) = (log.counted, log.index(), log.budget.held.clone());
+        let evicted = KINDS.map(|kind| log.budget.evicted(kind));
         drop(log);
         let [state, events, signal] = KINDS.map(|kind| {
             let (applied, told) = (counted[kind_at(kind)], shared.told(kind));
@@ -125,10 +136,14 @@ impl HubInfo {
                 delivered: told.delivered,
                 skipped: told.skipped,
                 gaps: told.gaps,
+                held: held.messages(kind),
+                held_bytes: held.bytes(kind),
+                evicted: evicted[kind_at(kind)],
             }
         });
         let (node, epoch, readers) = (shared.node.clone(), shared.epoch, shared.readers.load(Ordering::Relaxed));
-        Self { node, epoch, readers, index, state, events, signal }
+        let (held_bytes, bytes_max) = (held.all_bytes(), shared.limits.bytes_max);
+        Self { node, epoch, readers, held_bytes, bytes_max, index, state, events, signal }
     }
 
     /// The kinds, each with its figures.
@@ -148,6 +163,9 @@ impl HubInfo {
             total.delivered += kind.delivered;
             total.skipped += kind.skipped;
             total.gaps += kind.gaps;
+            total.held += kind.held;
+            total.held_bytes += kind.held_bytes;
+            total.evicted += kind.evicted;
         }
         total
     }

@@ -8,7 +8,7 @@ use std::sync::{
 use slab::Slab;
 use tidings_wire::{TopicKind, TopicName};
 
-use crate::{counters::Told, lock, mailbox::Mailbox, ring::Ring};
+use crate::{budget::UNLISTED, counters::Told, lock, mailbox::Mailbox, ring::Ring};
 
 /// One topic. Lives in the node log's table, and as long as a reader holds it.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub(crate) struct Topic {
     readers: AtomicU32,
     /// Shards whose inbox holds this topic, as bits. Read and written only under the log's lock.
     pub(crate) queued: AtomicU64,
+    /// Its place among the rings that can let go of something for the budget. Same rule.
+    pub(crate) listed: AtomicU32,
     /// Messages applied here, since the node began.
     pub(crate) published: AtomicU64,
     /// What its readers were told, since the node began.
@@ -46,6 +48,7 @@ impl Topic {
             listeners: (0..shards).map(|_| Mutex::new(Slab::new())).collect(),
             readers: AtomicU32::new(0),
             queued: AtomicU64::new(0),
+            listed: AtomicU32::new(UNLISTED),
             published: AtomicU64::new(0),
             told: Told::default(),
         }

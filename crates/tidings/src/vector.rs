@@ -46,6 +46,11 @@ impl Vector {
         &self.text
     }
 
+    /// Bytes of its text: more only when a new origin is listed.
+    pub(crate) fn text_len(&self) -> usize {
+        self.text.len()
+    }
+
     /// Moves an origin's stamp.
     pub(crate) fn set(&mut self, origin: OriginTag, stamp: u64) {
         let place = self.cursor.iter().position(|(tag, _)| tag == origin);

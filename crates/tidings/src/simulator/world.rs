@@ -50,6 +50,8 @@ pub(super) struct Plan {
     pub(super) stalls_per_mille: u64,
     pub(super) clock_error_ms: u64,
     pub(super) resend_max: Option<usize>,
+    /// Bytes that a node's rings may hold.
+    pub(super) bytes_max: Option<usize>,
     /// Only topics whose rings hold everything.
     pub(super) long_only: bool,
     /// Steps after the faults, until everything is at rest.
@@ -76,13 +78,15 @@ impl Plan {
             long_only: random.per_mille(300),
             settle_steps: 800,
             verbose: false,
+            // Some thirty messages: State always fits, and histories do not.
+            bytes_max: *random.pick(&[None, None, Some(16_000)]),
         }
     }
 
     pub(super) fn calm(seed: u64) -> Self {
         let (loss_per_mille, cuts_per_mille, deaths_per_mille, stalls_per_mille) = (0, 0, 0, 0);
         let long_only = true;
-        let resend_max = None;
+        let (resend_max, bytes_max) = (None, None);
         Self {
             loss_per_mille,
             cuts_per_mille,
@@ -90,6 +94,7 @@ impl Plan {
             stalls_per_mille,
             long_only,
             resend_max,
+            bytes_max,
             ..Self::faults(seed)
         }
     }
@@ -184,7 +189,11 @@ impl World {
         self.starts += 1;
         let clock =
             SimulatedClock { now_ms: self.now_ms.clone(), ahead_ms: self.random.between(0, self.plan.clock_error_ms) };
-        let hub = Hub::builder(&format!("n{node}")).expect("a plain name").clock(clock).build_still(self.starts);
+        let hub = Hub::builder(&format!("n{node}"))
+            .expect("a plain name")
+            .clock(clock)
+            .limits(|limits| limits.bytes_max = self.plan.bytes_max.unwrap_or(limits.bytes_max))
+            .build_still(self.starts);
         hub.serve(VALUE);
         hub.serve(LOG);
         hub.serve(LONG);
