@@ -7,7 +7,7 @@ use tidings_wire::{NameError, NodeName};
 use crate::{
     Hub, Limits,
     clock::{Clock, SystemClock},
-    shard::{self, SHARDS_MAX},
+    shard,
     shared::Shared,
 };
 
@@ -34,6 +34,7 @@ impl HubBuilder {
     #[must_use]
     pub fn limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
         change(&mut self.limits);
+        self.limits = self.limits.corrected();
         self
     }
 
@@ -50,7 +51,7 @@ impl HubBuilder {
     /// Outside of a tokio runtime.
     #[must_use]
     pub fn build(self) -> Hub {
-        let shards = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(SHARDS_MAX));
+        let shards = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(self.limits.shards_max));
         // Milliseconds above, random bits below: larger than every epoch before it, also within one millisecond's
         // restarts as far as chance allows.
         let epoch = self.clock.wall_ms() << 16 | u64::from(random_16());

@@ -19,7 +19,10 @@ pub enum PublishError {
     #[error(transparent)]
     Payload(#[from] PayloadError),
     /// Longer than [`Limits::payload_bytes_max`](crate::Limits).
-    #[error("the payload has {bytes} bytes, at most {max} are allowed")]
+    #[error(
+        "the payload has {bytes} bytes, at most {max} are allowed: keep large things in a store and publish their \
+         address, or raise `payload_bytes_max`"
+    )]
     TooLarge {
         /// Bytes of the payload.
         bytes: usize,
@@ -118,7 +121,10 @@ pub enum SubscribeError {
         max: usize,
     },
     /// [`Limits::reader_topics_max`](crate::Limits) is reached.
-    #[error("this reader holds {max} topics and takes no more: let some go, or use a second reader")]
+    #[error(
+        "this reader holds {max} topics and takes no more: let some go, use a second reader, or raise \
+         `reader_topics_max`"
+    )]
     TooManyOfReader {
         /// Topics that are allowed.
         max: usize,

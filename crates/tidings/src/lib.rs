@@ -81,7 +81,6 @@ pub use payload::Payload;
 pub use principal::Principal;
 pub use publish::{PublishOptions, Published};
 pub use reader::{Reader, Start};
-pub use resume::CURSOR_AGE_S_MAX;
 pub use serve::{Family, Rule, Serve, anyone, nobody};
 pub use snapshot::{HubInfo, KindInfo, Snapshot, TopicInfo};
 pub use subscription::Subscription;

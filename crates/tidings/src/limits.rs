@@ -1,6 +1,21 @@
 //! Limits: everything has one, and each has its reason.
 
-/// What a node holds at most. The defaults suit one process with a few hundred MiB to spare.
+use tidings_wire::Keep;
+
+/// What a node holds at most, and for how long. The defaults suit one process with a few hundred MiB to spare; change
+/// them with [`HubBuilder::limits`](crate::HubBuilder::limits).
+///
+/// What happens at each, and what an operator can do, is in `docs/OPERATIONS.md`. Limits that all nodes and browsers
+/// have to agree on (names, cursors, frames, how far another node's clock may be ahead) are constants.
+///
+/// ```
+/// use tidings::Hub;
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// let hub = Hub::builder("alpha")?.limits(|limits| limits.bytes_max = 1 << 30).build();
+/// assert_eq!(hub.limits().bytes_max, 1_073_741_824);
+/// assert_eq!(hub.limits().payload_bytes_max, 1_048_576);
+/// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Limits {
@@ -14,13 +29,12 @@ pub struct Limits {
     /// Publish ids that the node remembers for all topics together, about 150 bytes each. 131,072: two minutes at a
     /// thousand a second, some 20 MB.
     pub publish_ids_max: usize,
-    /// Topics of the node. A topic costs about 300 bytes before its messages.
+    /// Milliseconds by which a version that a client says it has seen may be ahead of all clocks that this node knows.
+    /// One minute: an honest client has seen it here or at a peer. One further ahead is not taken into account.
+    pub client_ahead_ms_max: u64,
+    /// Topics of the node. 100,000: a topic costs about 500 bytes before its messages.
     pub topics_max: usize,
-    /// Readers of the node. A reader costs about 200 bytes, an open HTTP stream some 12 kB more.
-    pub readers_max: usize,
-    /// Topics of one reader: each costs its slot, and a page that holds more is a mistake.
-    pub reader_topics_max: usize,
-    /// Bytes of payload in one topic's ring: an Events topic of 1 MiB messages lets go of its oldest beyond it.
+    /// Bytes of payload in one topic's ring. 8 MiB: an Events topic of 1 MiB messages keeps eight of them.
     pub ring_bytes_max: usize,
     /// Bytes of all rings together: payloads, and 320 bytes and the cursor for each message. 256 MiB: 100,000 topics with
     /// 2.5 KiB each. Beyond it Signal and Events topics let go of their oldest messages, the largest rings first, and
@@ -28,9 +42,29 @@ pub struct Limits {
     /// that needs more is refused with [`PublishError::NoRoom`](crate::PublishError::NoRoom). What streams have written
     /// is kept encoded beside its payload: count on twice this much memory.
     pub bytes_max: usize,
-    /// Messages that a reader is handed at once: a long history is written in pieces, between which others get
-    /// their turn.
+    /// What a Signal topic holds that says nothing of its own. 64 messages and 5 s: for streams that are there, and for
+    /// those that come back at once.
+    pub signal_keep: Keep,
+    /// Seconds for which a cleared State topic remembers that it was cleared. 24 h: longer than a cursor resumes, and
+    /// than most nodes are away. At least [`cursor_age_s_max`](Self::cursor_age_s_max): less counts as that.
+    pub tombstone_s: u32,
+    /// Readers of the node: subscriptions and streams. 200,000: a reader costs about a kilobyte, an open HTTP stream some
+    /// 12 kB more.
+    pub readers_max: usize,
+    /// Topics of one reader. 4,096: each costs its slot, and a page that holds more is a mistake.
+    pub reader_topics_max: usize,
+    /// Messages that a reader is handed at once. 256: a long history is written in pieces, between which others get
+    /// their turn. At least 1: 0 counts as that.
     pub batch_messages_max: usize,
+    /// Seconds for which a cursor resumes. One hour: a laptop that slept over lunch goes on, one that slept over night
+    /// begins anew, and origins that died need not be listed for ever.
+    pub cursor_age_s_max: u64,
+    /// Milliseconds for which a reader waits that its node has what its cursor covers. One second: longer than a repair
+    /// takes, and short enough for a visitor who changes nodes.
+    pub resume_wait_ms: u64,
+    /// Shards, the tasks that wake readers; never more than there are cores. 16: more would only wait for each other. At
+    /// most 64, at least 1.
+    pub shards_max: usize,
 }
 
 impl Default for Limits {
@@ -40,12 +74,31 @@ impl Default for Limits {
             id_bytes_max: 128,
             topic_publish_ids_max: 64,
             publish_ids_max: 131_072,
+            client_ahead_ms_max: 60 * 1000,
             topics_max: 100_000,
-            readers_max: 200_000,
-            reader_topics_max: tidings_wire::live::PAGE_TOPICS_MAX,
             ring_bytes_max: 8 * 1024 * 1024,
             bytes_max: 256 * 1024 * 1024,
+            signal_keep: Keep::SIGNAL,
+            tombstone_s: 24 * 60 * 60,
+            readers_max: 200_000,
+            reader_topics_max: tidings_wire::live::PAGE_TOPICS_MAX,
             batch_messages_max: 256,
+            cursor_age_s_max: 60 * 60,
+            resume_wait_ms: 1_000,
+            shards_max: 16,
         }
+    }
+}
+
+impl Limits {
+    /// With those corrected that would break a promise.
+    pub(crate) fn corrected(mut self) -> Self {
+        let cursor_age_s = u32::try_from(self.cursor_age_s_max).unwrap_or(u32::MAX);
+        // A reader that comes back after a deletion must find it, or it would show the old value for ever.
+        self.tombstone_s = self.tombstone_s.max(cursor_age_s);
+        self.batch_messages_max = self.batch_messages_max.max(1);
+        // A shard's place in an inbox is a bit of a word.
+        self.shards_max = self.shards_max.clamp(1, u64::BITS as usize);
+        self
     }
 }

@@ -113,7 +113,7 @@ impl NodeLog {
             me,
             stamp: 0,
             index: 0,
-            clock: Hlc::default(),
+            clock: Hlc::new(limits.client_ahead_ms_max),
             vector: Vector::new(me),
             topics: HashMap::new(),
             forgotten: Cursor::default(),

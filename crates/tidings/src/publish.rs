@@ -38,8 +38,8 @@ pub struct PublishOptions {
     /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
     pub id: Option<Box<str>>,
-    /// The highest version that the writer has seen: the new one lies above, unless it claims to be more than a minute
-    /// ahead of everything that this node knows.
+    /// The highest version that the writer has seen: the new one lies above, unless it claims to be further ahead
+    /// of everything that this node knows than [`Limits::client_ahead_ms_max`](crate::Limits), a minute.
     pub seen: Option<Version>,
 }
 

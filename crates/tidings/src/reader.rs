@@ -18,7 +18,7 @@ use crate::{
     log::{Now, Place},
     mailbox::{Mailbox, ReaderWaker},
     plant::{Plant, planted},
-    resume::{Resume, WAIT_MS, resume},
+    resume::{Resume, resume},
     ring::Found,
     shared::Shared,
     topic::Topic,
@@ -215,7 +215,7 @@ impl Reader {
                 Err(error) => refused.push((name, error)),
             }
         }
-        let deadline_ms = self.shared.now().monotonic_ms + WAIT_MS;
+        let deadline_ms = self.shared.now().monotonic_ms + self.shared.limits.resume_wait_ms;
         self.begin_or_wait(Waiting { call, topics: joined, deadline_ms });
         refused
     }
@@ -224,10 +224,11 @@ impl Reader {
     fn begin_or_wait(&mut self, waiting: Waiting) {
         // Taken only after listening: what is published from here on marks the slots.
         let (place, now) = self.shared.place();
+        let age_s_max = self.shared.limits.cursor_age_s_max;
         let overdue = waiting.deadline_ms <= now.monotonic_ms;
         let resumed = |start: &Start| match start {
             Start::After(text) => {
-                resume(text, &place, now.wall_s(), |origin, stamp| self.shared.may_come(origin, stamp))
+                resume(text, &place, now.wall_s(), age_s_max, |origin, stamp| self.shared.may_come(origin, stamp))
             }
             Start::Now | Start::Retained { .. } => Resume::Here(Cursor::default()),
         };

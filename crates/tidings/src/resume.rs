@@ -7,13 +7,6 @@ use crate::{
     plant::{Plant, planted},
 };
 
-/// Seconds for which a cursor resumes. What is kept of cleared topics lasts longer.
-pub const CURSOR_AGE_S_MAX: u64 = 60 * 60;
-
-/// Milliseconds for which a reader waits that its node has what its cursor covers: longer than a repair takes, and
-/// short enough for a visitor who changes nodes.
-pub(crate) const WAIT_MS: u64 = 1_000;
-
 /// What a cursor comes to.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Resume {
@@ -25,11 +18,17 @@ pub(crate) enum Resume {
     Gap(GapCause),
 }
 
-/// Reads a cursor as a client sent it, against a log that stands at `place`. Of each origin of which it covers more
+/// Reads a cursor as a client sent it, against a log that stands at `place`; `age_s_max` is for how long one resumes. Of each origin of which it covers more
 /// than the log has, `may_come` tells whether that much can still come.
-pub(crate) fn resume(text: &str, place: &Place, now_s: u64, may_come: impl Fn(OriginTag, u64) -> bool) -> Resume {
+pub(crate) fn resume(
+    text: &str,
+    place: &Place,
+    now_s: u64,
+    age_s_max: u64,
+    may_come: impl Fn(OriginTag, u64) -> bool,
+) -> Resume {
     let Ok(cursor) = text.parse::<Cursor>() else { return Resume::Gap(GapCause::CursorMalformed) };
-    if cursor.issued_s() + CURSOR_AGE_S_MAX < now_s {
+    if cursor.issued_s().saturating_add(age_s_max) < now_s {
         return Resume::Gap(GapCause::CursorTooOld);
     }
     let has = |origin, stamp| place.cursor.lists(origin) && place.cursor.covers(origin, stamp);

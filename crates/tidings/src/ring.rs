@@ -5,14 +5,12 @@ use std::{collections::VecDeque, sync::Arc};
 use tidings_wire::{Cursor, Keep, OriginTag, TopicKind};
 
 use crate::{
+    Limits,
     budget::{Held, Share},
     counters::Rate,
     entry::Entry,
     plant::{Plant, planted},
 };
-
-/// How long a cleared State topic remembers that it was: longer than any node is away and still resumes.
-const TOMBSTONE_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// The messages that a topic keeps, oldest first.
 ///
@@ -21,6 +19,7 @@ const TOMBSTONE_MS: u64 = 24 * 60 * 60 * 1000;
 #[derive(Debug)]
 pub(crate) struct Ring {
     kind: TopicKind,
+    /// What an Events or Signal topic holds; for how long a State topic remembers that it was cleared.
     keep: Keep,
     bytes_max: usize,
     entries: VecDeque<Arc<Entry>>,
@@ -55,12 +54,23 @@ pub(crate) struct Found {
 
 impl Ring {
     /// An empty ring; what is gone with topics that the node has forgotten may have been of this one.
-    pub(crate) fn new(kind: TopicKind, keep: Keep, bytes_max: usize, held: Arc<Held>, forgotten: Cursor) -> Self {
-        let entries = VecDeque::new();
-        let evicted = if kind == TopicKind::State { Cursor::default() } else { forgotten };
-        let share = Share::new(held, kind);
-        let (evicted_index, values, rate) = (0, 0, Rate::default());
-        Self { kind, keep, bytes_max, entries, bytes: 0, share, evicted, evicted_index, values, rate }
+    pub(crate) fn new(kind: TopicKind, keep: Keep, limits: &Limits, held: Arc<Held>, forgotten: Cursor) -> Self {
+        let (keep, evicted) = match kind {
+            TopicKind::State => (Keep { count: 1, age_s: limits.tombstone_s }, Cursor::default()),
+            _ => (keep, forgotten),
+        };
+        Self {
+            kind,
+            keep,
+            bytes_max: limits.ring_bytes_max,
+            entries: VecDeque::new(),
+            bytes: 0,
+            share: Share::new(held, kind),
+            evicted,
+            evicted_index: 0,
+            values: 0,
+            rate: Rate::default(),
+        }
     }
 
     /// Appends an entry that comes after all others.
@@ -89,14 +99,14 @@ impl Ring {
 
     /// Lets go of what is past its age.
     pub(crate) fn expire(&mut self, now_ms: u64) {
+        let age_ms = u64::from(self.keep.age_s) * 1000;
         if self.kind == TopicKind::State {
-            let is_old = |entry: &Arc<Entry>| entry.payload.is_none() && entry.applied_ms + TOMBSTONE_MS <= now_ms;
+            let is_old = |entry: &Arc<Entry>| entry.payload.is_none() && entry.applied_ms + age_ms <= now_ms;
             if self.newest().is_some_and(is_old) {
                 self.clear();
             }
             return;
         }
-        let age_ms = u64::from(self.keep.age_s) * 1000;
         while self.entries.front().is_some_and(|oldest| oldest.applied_ms + age_ms <= now_ms) {
             self.evict_oldest();
         }

@@ -22,9 +22,6 @@ use crate::{
     topic::Topic,
 };
 
-/// Most shards: their bits fit a word, and more than there are cores would only wait for each other.
-pub(crate) const SHARDS_MAX: usize = 16;
-
 /// What a shard shares with its readers and with publishers.
 #[derive(Debug, Default)]
 pub(crate) struct Shard {

@@ -169,7 +169,11 @@ impl Shared {
 
     /// What a topic is, or would be.
     fn declared(&self, name: &TopicName) -> (TopicKind, Keep) {
-        self.served_as(name).map_or((TopicKind::Signal, Keep::SIGNAL), |served| (served.kind, served.keep))
+        let (kind, keep) =
+            self.served_as(name).map_or((TopicKind::Signal, Keep::SIGNAL), |served| (served.kind, served.keep));
+        // One that says nothing of its own.
+        let is_default = kind == TopicKind::Signal && keep == Keep::SIGNAL;
+        (kind, if is_default { self.limits.signal_keep } else { keep })
     }
 
     /// Finds or makes a topic; `None` when the node is full.
@@ -182,7 +186,7 @@ impl Shared {
         }
         let (kind, keep) = self.declared(name);
         let held = log.budget.held.clone();
-        let ring = Ring::new(kind, keep, self.limits.ring_bytes_max, held, log.forgotten.clone());
+        let ring = Ring::new(kind, keep, &self.limits, held, log.forgotten.clone());
         let topic = Arc::new(Topic::new(name.clone(), ring, self.shards.len()));
         log.topics.insert(name.clone(), topic.clone());
         log.counted[kind_at(kind)].topics += 1;

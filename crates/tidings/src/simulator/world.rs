@@ -108,6 +108,7 @@ impl Plan {
             settle_steps,
             publishes_per_mille: 900,
             loss_per_mille: 20,
+            bytes_max: None,
             ..Self::faults(1)
         }
     }
