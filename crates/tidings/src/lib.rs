@@ -26,6 +26,9 @@
 //! index order when it is polled. A slow reader therefore costs nobody anything but itself, and it
 //! costs itself a gap that it is told of.
 //!
+//! # Features
+//! - `testing`: a hub whose clock is moved by hand, and expectations of what a subscription is told.
+//!
 //! # Hazards
 //! - A [`Delivery::Gap`] is not an error to be logged: it says that what you derive from messages is
 //!   incomplete. Ask for the state again, or show it.
@@ -62,6 +65,8 @@ mod shared;
 mod simulator;
 mod snapshot;
 mod subscription;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod topic;
 mod vector;
 

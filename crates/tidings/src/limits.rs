@@ -102,3 +102,39 @@ impl Limits {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tidings_wire::{Cursor, OriginTag, TopicName, event::GapCause};
+
+    use crate::{
+        Delivery, Hub, Start,
+        cluster::{Cluster, Envelope, Event, Frame, Resend},
+        testing::{HandClock, read},
+    };
+
+    #[test]
+    fn a_resume_waits_for_its_node_as_long_as_is_configured() {
+        let clock = HandClock::default();
+        let builder = Hub::builder("alpha").unwrap().clock(clock.clone());
+        let hub = builder.limits(|limits| limits.resume_wait_ms = 200).build_still(1);
+        hub.shared.log().cluster = Some(Cluster::new(Resend::default()));
+        let (beta, node) = (OriginTag::of(&"beta".parse().unwrap(), 9), "beta".parse().unwrap());
+        hub.shared.handle(Event::Up("beta".parse().unwrap()));
+        let frame = Frame::Beat { applied: vec![(beta.into(), 5)] };
+        hub.shared.handle(Event::Received(Envelope { node, epoch: 9, frame }));
+        let mut ahead = Cursor::issued_at(hub.now_ms() / 1000);
+        ahead.set(hub.origin(), 0);
+        ahead.set(beta, 5);
+        let mut reader = hub.reader().unwrap();
+        reader.join(1, vec![(TopicName::new("room").unwrap(), Start::After(ahead.to_string().into()))]);
+        clock.advance_ms(199);
+        assert!(read(&mut reader).is_empty(), "what its cursor covers may still come");
+        clock.advance_ms(1);
+        let told = read(&mut reader);
+        assert!(
+            matches!(&told[..], [Delivery::Rewound, Delivery::Gap { cause: GapCause::Rewound, .. }, ..]),
+            "{told:?}"
+        );
+    }
+}

@@ -39,12 +39,24 @@ impl Subscription {
             }
             match self.reader.poll_read(context, &mut self.batch) {
                 Poll::Pending => return Poll::Pending,
-                // One topic that is joined once: that it is live is nothing to tell.
-                Poll::Ready(()) => self
-                    .ready
-                    .extend(self.batch.drain(..).filter(|delivery| !matches!(delivery, Delivery::Joined { .. }))),
+                Poll::Ready(()) => self.make_ready(),
             }
         }
+    }
+
+    fn make_ready(&mut self) {
+        // One topic that is joined once: that it is live is nothing to tell.
+        self.ready.extend(self.batch.drain(..).filter(|delivery| !matches!(delivery, Delivery::Joined { .. })));
+    }
+
+    /// The next of what was published by now, without waiting.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn try_next(&mut self) -> Option<Delivery> {
+        if self.ready.is_empty() {
+            self.batch = crate::testing::read(&mut self.reader);
+            self.make_ready();
+        }
+        self.ready.pop_front()
     }
 }
 
