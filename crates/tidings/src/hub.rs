@@ -206,6 +206,23 @@ impl Hub {
         body: &str,
         options: PublishOptions,
     ) -> Result<Published, WriteError> {
+        let written = self.try_write(who, topic, body, options);
+        // What the publish itself refuses is told there.
+        if let Err(error) = &written
+            && !matches!(error, WriteError::Publish(_))
+        {
+            tracing::debug!(%topic, %error, "a write was refused");
+        }
+        written
+    }
+
+    fn try_write(
+        &self,
+        who: &Principal,
+        topic: &TopicName,
+        body: &str,
+        options: PublishOptions,
+    ) -> Result<Published, WriteError> {
         let forbidden = || WriteError::Forbidden { topic: topic.clone() };
         let served = self.served(topic).filter(|served| (served.write)(who, topic)).ok_or_else(forbidden)?;
         let max = self.shared.limits.payload_bytes_max;

@@ -27,6 +27,7 @@
 //! costs itself a gap that it is told of.
 //!
 //! # Features
+//! - `metrics`: the hub's figures through the facade of the `metrics` crate.
 //! - `testing`: a hub whose clock is moved by hand, and expectations of what a subscription is told.
 //!
 //! # Hazards
@@ -51,6 +52,8 @@ mod ids;
 mod limits;
 mod log;
 mod mailbox;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 mod payload;
 mod plant;
 mod principal;

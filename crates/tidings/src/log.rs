@@ -276,6 +276,7 @@ impl NodeLog {
                 forgotten.merge(lock(&topic.ring).evicted());
                 counted[kind_at(topic.kind)].topics -= 1;
                 budget.forget(topic);
+                tracing::trace!(topic = %topic.name, "a topic is forgotten");
             }
             keep
         });

@@ -128,6 +128,7 @@ impl Slot {
         let is_gap = found.gone > self.position.max(self.settled) && found.lost;
         if is_gap {
             self.settled = found.gone;
+            debug_gap(&self.topic.name, GapCause::Slow);
             out.push(Delivery::Gap { topic: self.topic.name.clone(), cause: GapCause::Slow });
         }
         is_gap
@@ -138,6 +139,11 @@ impl Slot {
         let seen = std::mem::replace(&mut self.settled, values);
         (values - seen).saturating_sub(1)
     }
+}
+
+/// Tells the operator of a gap, when its reader is told.
+fn debug_gap(topic: &TopicName, cause: GapCause) {
+    tracing::debug!(%topic, cause = cause.as_str(), "a gap is told");
 }
 
 /// Said by name and not by value: a reader that stalls here holds no message.
@@ -212,7 +218,10 @@ impl Reader {
         for (name, start) in topics {
             match self.hold(&name) {
                 Ok(slot) => joined.push((slot, start)),
-                Err(error) => refused.push((name, error)),
+                Err(error) => {
+                    tracing::debug!(topic = %name, %error, "a topic was refused to a reader");
+                    refused.push((name, error));
+                }
             }
         }
         let deadline_ms = self.shared.now().monotonic_ms + self.shared.limits.resume_wait_ms;
@@ -238,10 +247,12 @@ impl Reader {
                 // Nothing is handed out of it meanwhile.
                 self.slots[*slot as usize].position = u64::MAX;
             }
+            tracing::debug!(call = waiting.call, "a resume waits for what its node lacks");
             self.waiting.push(waiting);
             self.shared.wake_when_more_came(&self.mailbox);
             return;
         }
+        let (call, topics, mut gaps) = (waiting.call, waiting.topics.len(), 0);
         let mut rewound = self.prepared.iter().any(|prepared| matches!(prepared, Prepared::Rewound));
         for ((slot, start), begin) in waiting.topics.into_iter().zip(begins) {
             let begin = match begin {
@@ -249,6 +260,7 @@ impl Reader {
                 Resume::Ahead => Err(GapCause::Rewound),
                 Resume::Gap(cause) => Err(cause),
             };
+            gaps += usize::from(begin.is_err());
             // Once for all that is still to be said, and before what it explains.
             if begin == Err(GapCause::Rewound) && !std::mem::replace(&mut rewound, true) {
                 self.prepared.push_back(Prepared::Rewound);
@@ -258,7 +270,11 @@ impl Reader {
         self.pending.clear();
         self.pending.extend(self.slots.iter().map(|(slot, _)| slot as u32));
         self.joined_at = place.index;
-        self.joining.push_back(Joining { call: waiting.call, index: place.index, cursor: place.text });
+        // Beats are joins without topics: nothing to tell.
+        if topics > 0 {
+            tracing::debug!(call, topics, cursors_refused = gaps, index = place.index, "a reader joins");
+        }
+        self.joining.push_back(Joining { call, index: place.index, cursor: place.text });
         self.mailbox.wake();
     }
 
@@ -296,6 +312,7 @@ impl Reader {
                 Prepared::Gap(slot, cause) => {
                     let topic = &self.slots[slot as usize].topic;
                     self.shared.tell(self.mailbox.shard, topic, Tally::GAP);
+                    debug_gap(&topic.name, cause);
                     Delivery::Gap { topic: topic.name.clone(), cause }
                 }
                 Prepared::Snapshot(slot) => {
@@ -385,6 +402,7 @@ impl Reader {
                     .map(|entry| match entry.gap {
                         Some(cause) => {
                             markers += 1;
+                            debug_gap(&entry.topic, cause);
                             Delivery::Gap { topic: entry.topic.clone(), cause }
                         }
                         None => Delivery::Message(entry),

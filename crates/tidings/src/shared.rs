@@ -136,6 +136,16 @@ impl Shared {
         publication: Publication,
         allowed: impl FnOnce(TopicKind) -> Result<(), &'static str>,
     ) -> Result<Published, PublishError> {
+        let published = self.try_publish(name, publication, allowed);
+        published.inspect_err(|error| tracing::debug!(topic = %name, %error, "a publish was refused"))
+    }
+
+    fn try_publish(
+        &self,
+        name: &TopicName,
+        publication: Publication,
+        allowed: impl FnOnce(TopicKind) -> Result<(), &'static str>,
+    ) -> Result<Published, PublishError> {
         let (bytes, max) = (publication.payload.as_ref().map_or(0, Payload::len), self.limits.payload_bytes_max);
         if bytes > max {
             return Err(PublishError::TooLarge { bytes, max });

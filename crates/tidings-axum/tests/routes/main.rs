@@ -1,5 +1,6 @@
 //! The routes, asked without a socket.
 
 mod http;
+mod metrics;
 mod page_stream;
 mod support;
