@@ -1,4 +1,4 @@
-//! The hub's figures through the facade of the [`metrics`](::metrics) crate, for whatever exporter the process has.
+//! The hub's figures through the facade of the [`metrics`] crate, for whatever exporter the process has.
 //!
 //! Feature `metrics`. Figures are read when they are asked for, and cost nothing in between:
 //!
