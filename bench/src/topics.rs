@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use tidings::{Hub, Start, wire::TopicName};
+use tidings::{Hub, Start, wire::Pattern};
 
 use crate::{ROUNDS, median, payload};
 
@@ -17,7 +17,7 @@ pub(crate) async fn run() {
     for topic in &topics {
         for _ in 0..READERS {
             let mut reader = hub.reader().expect("inside the limits");
-            reader.join(1, vec![(TopicName::new(topic).expect("a plain name"), Start::Now)]);
+            reader.join(1, vec![(Pattern::new(topic).expect("a plain name"), Start::Now)]);
             readers.push(tokio::spawn(async move {
                 let mut batch = Vec::new();
                 loop {

@@ -11,9 +11,9 @@ use http::{HeaderMap, HeaderValue, StatusCode, Uri, header, request::Parts};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 use tidings::{
-    PublishOptions, Reader, Start,
+    Principal, PublishOptions, Reader, Start, SubscribeError,
     wire::{
-        Cursor, TopicKind, TopicName, Version, WIRE_VERSION,
+        Cursor, Pattern, TopicKind, TopicName, Version, WIRE_VERSION,
         event::{Hello, name},
         live::{CHANGE_PATH, Change, Hold, OPEN_PATH, Open},
         sse,
@@ -44,7 +44,7 @@ pub fn page_routes<S>(live: Live) -> Router<S> {
 
 /// `GET /live`: a stream for any SSE client.
 ///
-/// - `topic`, once or more: what to read.
+/// - `topic`, once or more: what to read. A pattern (`c/**`) stands for each topic of it that the reader may read.
 /// - `after`: a cursor; an EventSource that comes back sends it as `Last-Event-ID`, which comes first.
 /// - `last`: without a cursor, how many retained messages of an Events topic to begin with; all by default.
 pub fn plain_routes<S>(live: Live) -> Router<S> {
@@ -75,8 +75,8 @@ async fn open(State(live): State<Live>, request: Request) -> Result<Response, Ap
         ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "no-randomness", "the node cannot issue page ids")
     })?;
     let text = hello(&live, Some(page.clone()));
-    let mut body =
-        StreamBody::new(live.clone(), who, Some(page), reader(&live)?, text).ok_or_else(ApiError::draining)?;
+    let reader = reader(&live, &who)?;
+    let mut body = StreamBody::new(live.clone(), who, Some(page), reader, text).ok_or_else(ApiError::draining)?;
     body.change(Change { call: open.call, hold: open.hold, ..Change::default() });
     Ok(event_stream(body))
 }
@@ -107,7 +107,7 @@ async fn plain(State(live): State<Live>, RawQuery(query): RawQuery, request: Req
     let (mut topics, mut after, mut last) = (Vec::new(), None, None);
     for (key, value) in form_pairs(query.as_deref().unwrap_or_default()) {
         match key.as_str() {
-            "topic" => topics.push(TopicName::new(&value)?),
+            "topic" => topics.push(Pattern::new(&value)?),
             "after" => after = Some(value),
             "last" => last = Some(value.parse().map_err(|_| bad("`last` is a number of messages"))?),
             other => return Err(bad(&format!("`{other}` is not known here: topic, after and last are"))),
@@ -116,7 +116,8 @@ async fn plain(State(live): State<Live>, RawQuery(query): RawQuery, request: Req
     if topics.is_empty() {
         return Err(bad("name at least one topic: /live?topic=demo/messages"));
     }
-    if let Some(topic) = topics.iter().find(|topic| !live.hub().may_read(&who, topic)) {
+    let closed = |topic: &TopicName| !live.hub().may_read(&who, topic);
+    if let Some(topic) = topics.iter().filter_map(Pattern::as_topic).find(closed) {
         let message = format!("{topic} cannot be read by you: it is not declared, or closed to you");
         return Err(ApiError::new(StatusCode::FORBIDDEN, "forbidden", message));
     }
@@ -124,9 +125,9 @@ async fn plain(State(live): State<Live>, RawQuery(query): RawQuery, request: Req
         // Not text: malformed, as any other that cannot be read. A gap follows, not an error.
         after = Some(id.to_str().unwrap_or("?").to_owned());
     }
-    let mut reader = reader(&live)?;
-    let begin = |topic: TopicName| (topic.clone(), start(Hold { topic, after: after.clone(), last }));
-    let topics: Vec<(TopicName, Start)> = topics.into_iter().map(begin).collect();
+    let mut reader = reader(&live, &who)?;
+    let begin = |topic: Pattern| (topic.clone(), start(Hold { topic, after: after.clone(), last }));
+    let topics: Vec<(Pattern, Start)> = topics.into_iter().map(begin).collect();
     if let Some((_, error)) = reader.join(1, topics).pop() {
         return Err(ApiError::new(StatusCode::BAD_REQUEST, "refused", error.to_string()));
     }
@@ -215,8 +216,11 @@ fn hello(live: &Live, page: Option<String>) -> String {
     text
 }
 
-fn reader(live: &Live) -> Result<Reader, ApiError> {
-    live.hub().reader().map_err(|error| ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "node-full", error.to_string()))
+/// A reader whose patterns become what this principal may read.
+fn reader(live: &Live, who: &Principal) -> Result<Reader, ApiError> {
+    let full = |error: SubscribeError| ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "node-full", error.to_string());
+    let (hub, who) = (live.hub().clone(), who.clone());
+    Ok(live.hub().reader().map_err(full)?.admitting(move |topic| hub.may_read(&who, topic)))
 }
 
 fn event_stream(body: StreamBody) -> Response {

@@ -13,8 +13,8 @@ use http_body::{Body, Frame};
 use tidings::{
     Delivery, Principal, Reader, Start,
     wire::{
-        TopicName,
-        event::{self, Bye, Gap, Joined, Joining, Refused, RefusedReason, name},
+        Pattern,
+        event::{self, Bye, Complete, Gap, Joined, Joining, Refused, RefusedReason, name},
         live::{Change, Hold},
         sse,
     },
@@ -38,8 +38,8 @@ pub(crate) struct StreamBody {
     /// On a live stream, the page's id; a plain one has none, and is told less.
     page: Option<String>,
     reader: Reader,
-    /// Newest call that named a topic: an older one that arrives late changes nothing.
-    calls: HashMap<TopicName, u64>,
+    /// Newest call that named a topic or pattern: an older one that arrives late changes nothing.
+    calls: HashMap<Pattern, u64>,
     /// Results of calls, until the reader has caught up with them.
     results: HashMap<u64, Joined>,
     batch: Vec<Delivery>,
@@ -73,7 +73,8 @@ impl StreamBody {
             if !self.is_newest(&hold.topic, call) {
                 continue;
             }
-            if self.live.hub().may_read(&self.who, &hold.topic) {
+            // What a pattern may become is asked topic by topic.
+            if hold.topic.as_topic().is_none_or(|topic| self.live.hub().may_read(&self.who, &topic)) {
                 live.push(hold.topic.clone());
                 joined.push((hold.topic.clone(), start(hold)));
             } else {
@@ -89,7 +90,7 @@ impl StreamBody {
         self.forget_released_calls();
     }
 
-    fn is_newest(&mut self, topic: &TopicName, call: u64) -> bool {
+    fn is_newest(&mut self, topic: &Pattern, call: u64) -> bool {
         let newest = self.calls.entry(topic.clone()).or_default();
         let is_newest = *newest < call;
         *newest = call.max(*newest);
@@ -99,7 +100,7 @@ impl StreamBody {
     /// Calls overtake each other by a few, not by thousands: what is remembered of released topics has a bound.
     fn forget_released_calls(&mut self) {
         if self.calls.len() > 2 * self.live.hub().limits().reader_topics_max {
-            let held: std::collections::HashSet<_> = self.reader.topics().cloned().collect();
+            let held: std::collections::HashSet<_> = self.reader.holds().collect();
             self.calls.retain(|topic, _| held.contains(topic));
         }
     }
@@ -137,6 +138,7 @@ impl StreamBody {
                 self.event(name::SNAPSHOT, None, &event::Snapshot { topic, value });
             }
             Delivery::Gap { topic, cause } => self.event(name::GAP, None, &Gap { topic, cause }),
+            Delivery::Complete { pattern } => self.event(name::COMPLETE, None, &Complete { pattern }),
             Delivery::Rewound => sse::write(&mut self.text, name::REWOUND, None, "{}"),
             Delivery::Joined { call: CURSOR_CALL, cursor } => {
                 sse::write(&mut self.text, name::BEAT, Some(&cursor), "{}");

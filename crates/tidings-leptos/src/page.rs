@@ -9,7 +9,7 @@ use std::{
 use serde_json::value::RawValue;
 use slab::Slab;
 use tidings_wire::{
-    Cursor, Painted, TopicName, Version, WIRE_VERSION,
+    Cursor, Painted, Pattern, TopicName, Version, WIRE_VERSION,
     event::{Deleted, Event, GapCause, Joined, Message, Snapshot},
     live::{Change, Hold, Open},
 };
@@ -207,6 +207,7 @@ impl Page {
         }
         // Never asked for: the server need not hear of it.
         release.retain(|topic| !self.added.contains(topic));
+        let release: Vec<_> = release.into_iter().map(Pattern::from).collect();
         let added = std::mem::take(&mut self.added);
         let call = self.call + 1;
         let topics = &mut self.topics;
@@ -247,7 +248,7 @@ impl Page {
             Event::Deleted(deleted) => self.deleted(deleted, calls),
             Event::Snapshot(snapshot) => self.snapshot(snapshot, calls),
             Event::Gap(gap) => {
-                if let Some(held) = self.topics.get_mut(&gap.topic) {
+                if let Some(held) = self.topics.get_mut(gap.topic.as_str()) {
                     held.gap(gap.cause, calls);
                 }
             }
@@ -304,7 +305,7 @@ impl Page {
 
     fn joined(&mut self, joined: &Joined, id: Option<&Cursor>, calls: &mut Calls) {
         for topic in &joined.live {
-            let Some(held) = self.topics.get_mut(topic) else { continue };
+            let Some(held) = self.topics.get_mut(topic.as_str()) else { continue };
             if held.since != Since::Now {
                 // Of an earlier hold of it.
                 continue;
@@ -316,7 +317,7 @@ impl Page {
             calls.extend(held.hearing().map(|sink| (sink, News::Joined)));
         }
         for refused in &joined.refused {
-            let Some(held) = self.topics.get(&refused.topic) else { continue };
+            let Some(held) = self.topics.get(refused.topic.as_str()) else { continue };
             calls.extend(held.hearing().map(|sink| (sink, News::Refused)));
         }
     }
@@ -333,7 +334,7 @@ impl Held {
             Depth::Newest => None,
             Depth::Last(count) => Some(count),
         };
-        Hold { topic: topic.clone(), after: self.after.as_ref().map(Cursor::to_string), last }
+        Hold { topic: topic.into(), after: self.after.as_ref().map(Cursor::to_string), last }
     }
 
     /// Those who are told now.

@@ -8,18 +8,24 @@
 //! | `deleted` | [`Deleted`] | a State topic lost its value |
 //! | `gap` | [`Gap`] | continuity on a topic cannot be shown, or messages are lost |
 //! | `rewound` | `{}` | the node knows less than the reader's cursor: what follows may be older |
+//! | `complete` | [`Complete`] | a pattern's snapshots are through: a key that was not among them is gone |
 //! | `joining` | [`Joining`] | what follows belongs to this call, too |
 //! | `joined` | [`Joined`] | how the topics of one call fared |
 //! | `beat` | `{}` | the stream lives and has read all up to its `id:`; a page's watchdog waits for it |
 //! | `bye` | [`Bye`] | the node closes the stream; come back, to any node |
 //!
 //! Messages, `deleted`, `joined` and `beat` carry the cursor as `id:`. What prepares a topic (`gap`, `snapshot`,
-//! `rewound`) carries none: a cut in between resumes from before it.
+//! `rewound`, `complete`) carries none: a cut in between resumes from before it.
+//!
+//! A stream holds topics by name, and by [`Pattern`]: a plain name is the pattern of itself alone, and has the same
+//! JSON. A pattern's snapshot is one unit: `snapshot` for each State topic of it that has a value, then `complete`. It
+//! comes where the pattern begins without a cursor, and after a `gap` that names the pattern itself and is not of the
+//! cause `limit`. Where a pattern resumes after its cursor there is no such unit: what went since is `deleted`.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{TopicName, Version};
+use crate::{Pattern, TopicName, Version};
 
 /// The stream is open.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,11 +99,11 @@ pub struct Deleted {
     pub index: u64,
 }
 
-/// Continuity on a topic cannot be shown, or messages are lost. What is retained follows.
+/// Continuity on a topic, or on all of a pattern, cannot be shown, or messages are lost. What is retained follows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gap {
-    /// Which topic.
-    pub topic: TopicName,
+    /// Which topic, or pattern.
+    pub topic: Pattern,
     /// Why.
     pub cause: GapCause,
 }
@@ -121,6 +127,11 @@ pub enum GapCause {
     NodeDied,
     /// Messages of another node are gone: they were not kept until this node could get them.
     Lost,
+    /// A node did not say in time that it sends what is published on this topic: what it publishes may be missing.
+    NodeSilent,
+    /// A pattern has found more topics than its reader may hold: those that it left out are not heard, until it is
+    /// joined again and they have room.
+    Limit,
     /// A cause that this build does not know.
     #[serde(other)]
     Other,
@@ -138,9 +149,20 @@ impl GapCause {
             Self::Rewound => "rewound",
             Self::NodeDied => "node-died",
             Self::Lost => "lost",
+            Self::NodeSilent => "node-silent",
+            Self::Limit => "limit",
             Self::Other => "other",
         }
     }
+}
+
+/// The snapshots of a pattern are through.
+///
+/// They are what the pattern holds: a key that a client has of it, and that was not among them, is gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Complete {
+    /// Which pattern.
+    pub pattern: Pattern,
 }
 
 /// The server has begun with a call: what came before on its topics was of earlier calls.
@@ -155,18 +177,18 @@ pub struct Joining {
 pub struct Joined {
     /// Number of the call.
     pub call: u64,
-    /// Topics that are live from here on.
-    pub live: Vec<TopicName>,
-    /// Topics that were refused.
+    /// Topics and patterns that are live from here on.
+    pub live: Vec<Pattern>,
+    /// Topics and patterns that were refused.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<Refused>,
 }
 
-/// A topic that was not added.
+/// A topic or pattern that was not added.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refused {
-    /// Which topic.
-    pub topic: TopicName,
+    /// Which one.
+    pub topic: Pattern,
     /// Why.
     pub reason: RefusedReason,
 }
@@ -208,6 +230,8 @@ pub enum Event {
     Gap(Gap),
     /// The node knows less than the reader's cursor.
     Rewound,
+    /// See [`Complete`].
+    Complete(Complete),
     /// See [`Joining`].
     Joining(Joining),
     /// See [`Joined`].
@@ -233,6 +257,7 @@ impl Event {
             name::DELETED => Self::Deleted(serde_json::from_str(data)?),
             name::GAP => Self::Gap(serde_json::from_str(data)?),
             name::REWOUND => Self::Rewound,
+            name::COMPLETE => Self::Complete(serde_json::from_str(data)?),
             name::JOINING => Self::Joining(serde_json::from_str(data)?),
             name::JOINED => Self::Joined(serde_json::from_str(data)?),
             name::BEAT => Self::Beat,
@@ -254,6 +279,8 @@ pub mod name {
     pub const GAP: &str = "gap";
     /// The cursor was lowered.
     pub const REWOUND: &str = "rewound";
+    /// See [`Complete`](super::Complete).
+    pub const COMPLETE: &str = "complete";
     /// See [`Joining`](super::Joining).
     pub const JOINING: &str = "joining";
     /// See [`Joined`](super::Joined).
@@ -274,6 +301,15 @@ mod tests {
         let Ok(Event::Message(message)) = Event::read("", text) else { panic!("a message") };
         assert_eq!(message.data.get(), r#"{"text":"hi"}"#);
         assert_eq!(serde_json::to_string(&message).unwrap(), text);
+    }
+
+    #[test]
+    fn a_pattern_is_written_as_its_text() {
+        let text = r#"{"pattern":"board/7/**"}"#;
+        let Ok(Event::Complete(complete)) = Event::read("complete", text) else { panic!("complete") };
+        assert_eq!(serde_json::to_string(&complete).unwrap(), text);
+        let gap: Gap = serde_json::from_str(r#"{"topic":"board/*","cause":"limit"}"#).unwrap();
+        assert_eq!((gap.topic.as_str(), gap.cause), ("board/*", GapCause::Limit));
     }
 
     #[test]

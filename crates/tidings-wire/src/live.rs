@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::TopicName;
+use crate::Pattern;
 
 /// Most topics a page holds at once: a board of a thousand cards with four fields each. What is above is refused, the
 /// rest is live.
@@ -31,7 +31,7 @@ pub struct Open {
     /// The page id of an earlier stream of this page, so that the server can end that one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page: Option<String>,
-    /// All topics that the page holds.
+    /// All topics and patterns that the page holds.
     pub hold: Vec<Hold>,
 }
 
@@ -42,19 +42,19 @@ pub struct Change {
     pub page: String,
     /// Number of this call. A topic keeps the newest call that named it, so calls may overtake each other.
     pub call: u64,
-    /// Topics to add.
+    /// Topics and patterns to add.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hold: Vec<Hold>,
-    /// Topics to let go.
+    /// Topics and patterns to let go.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub release: Vec<TopicName>,
+    pub release: Vec<Pattern>,
 }
 
-/// One topic that a page wants, and from where on.
+/// One topic, or all of a pattern, that a page wants, and from where on.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Hold {
     /// Which one.
-    pub topic: TopicName,
+    pub topic: Pattern,
     /// The cursor after which the page wants messages: what it was painted with or received last.
     /// Text, because a page passes on what it was given; a malformed one leads to a gap and a
     /// snapshot, not to an error. Without it the topic begins with what is retained.

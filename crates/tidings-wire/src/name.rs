@@ -121,6 +121,15 @@ impl TopicName {
     pub fn segments(&self) -> impl Iterator<Item = &str> {
         self.0.split('/')
     }
+
+    /// The text of a pattern without wildcards, which was checked by the same rules.
+    pub(crate) fn checked(text: Arc<str>) -> Self {
+        Self(text)
+    }
+
+    pub(crate) fn text(&self) -> &Arc<str> {
+        &self.0
+    }
 }
 
 impl FromStr for TopicName {

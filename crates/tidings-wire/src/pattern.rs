@@ -58,13 +58,43 @@ impl Pattern {
     /// The one topic that this pattern names, if it holds no wildcard.
     #[must_use]
     pub fn as_topic(&self) -> Option<TopicName> {
-        TopicName::new(&self.0).ok()
+        self.is_plain().then(|| TopicName::checked(self.0.clone()))
     }
 
     /// Whether it holds no wildcard.
     #[must_use]
     pub fn is_plain(&self) -> bool {
         !self.0.contains('*')
+    }
+
+    /// What every topic of the pattern begins with: all of it up to the first wildcard.
+    #[must_use]
+    pub fn prefix(&self) -> &str {
+        self.0.find('*').map_or(&self.0, |wildcard| &self.0[..wildcard])
+    }
+
+    /// Whether every topic of another pattern is among those of this one.
+    ///
+    /// ```
+    /// # use tidings_wire::Pattern;
+    /// let titles: Pattern = "board/*/title".parse()?;
+    /// assert!(titles.holds(&"board/7/title".parse()?) && titles.holds(&"board/*/title".parse()?));
+    /// assert!(!titles.holds(&"board/**".parse()?));
+    /// # Ok::<(), tidings_wire::NameError>(())
+    /// ```
+    #[must_use]
+    pub fn holds(&self, other: &Self) -> bool {
+        let mut wide = self.segments();
+        let mut narrow = other.segments();
+        loop {
+            match (wide.next(), narrow.next()) {
+                (Some("**"), Some(_)) | (None, None) => return true,
+                (_, Some("**")) => return false,
+                (Some("*"), Some(_)) => {}
+                (Some(wide), Some(narrow)) if wide == narrow => {}
+                _ => return false,
+            }
+        }
     }
 
     /// Whether a topic is among those that the pattern names.
@@ -85,7 +115,13 @@ impl Pattern {
 
 impl From<TopicName> for Pattern {
     fn from(topic: TopicName) -> Self {
-        Self(topic.as_str().into())
+        Self(topic.text().clone())
+    }
+}
+
+impl From<&TopicName> for Pattern {
+    fn from(topic: &TopicName) -> Self {
+        Self(topic.text().clone())
     }
 }
 
@@ -154,6 +190,15 @@ mod tests {
     }
 
     #[test]
+    fn a_pattern_without_wildcards_is_a_topic() {
+        let name = TopicName::new("a/b").unwrap();
+        let pattern = Pattern::from(&name);
+        assert_eq!((pattern.as_topic(), pattern.prefix()), (Some(name), "a/b"));
+        let pattern = Pattern::new("a/b/*/c/**").unwrap();
+        assert_eq!((pattern.as_topic(), pattern.prefix()), (None, "a/b/"));
+    }
+
+    #[test]
     fn misplaced_wildcards_name_their_segment() {
         assert_eq!(Pattern::new("a/**/b"), Err(NameError::MisplacedWildcard { segment: 2 }));
         assert_eq!(Pattern::new("a/b*"), Err(NameError::MisplacedWildcard { segment: 2 }));
@@ -184,7 +229,9 @@ mod tests {
                 &pattern.iter().map(String::as_str).collect::<Vec<_>>(),
                 &topic.iter().map(String::as_str).collect::<Vec<_>>(),
             );
-            prop_assert_eq!(matches(&pattern.join("/"), &topic.join("/")), slow);
+            let (pattern, topic) = (pattern.join("/"), topic.join("/"));
+            prop_assert_eq!(matches(&pattern, &topic), slow);
+            prop_assert!(!slow || topic.starts_with(Pattern::new(&pattern).unwrap().prefix()));
         }
     }
 }

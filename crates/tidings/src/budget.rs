@@ -218,7 +218,6 @@ impl NodeLog {
 
     /// Whether there is room for a message of another node. It has been published already, and to refuse a State value
     /// parts the nodes: State may take twice the budget. Other kinds always have room, for they let go.
-    #[cfg_attr(not(test), allow(dead_code, reason = "for the cluster, which refuses a link that brings more"))]
     pub(crate) fn has_room_for_remote(&self, topic: &Topic, message: &Message) -> bool {
         let Message { payload, from, id, .. } = message;
         let bytes = self.weight(payload.as_ref(), from.as_deref(), id.as_deref());
@@ -373,7 +372,7 @@ mod tests {
     use tidings_wire::{Events, OriginTag, State, Version, topics};
 
     use super::*;
-    use crate::{Hub, entry::ENTRY_BYTES};
+    use crate::{Hub, entry::ENTRY_BYTES, testing::HandClock};
 
     topics! {
         VALUE(name: u64): State<String> = "value/{name}";
@@ -439,20 +438,31 @@ mod tests {
 
     #[test]
     fn a_forgotten_topic_gives_its_place_back() {
-        let hub = hub();
+        let clock = HandClock::default();
+        let hub = Hub::builder("alpha").unwrap().clock(clock.clone()).build_still(1);
         for round in 0..5 {
             for name in 0..4_u64 {
                 hub.broadcast(&format!("signal/{round}/{name}"), Payload::of("x").unwrap()).unwrap();
             }
-            let names: Vec<_> = hub.topics().into_iter().map(|info| info.topic).collect();
-            let mut log = hub.shared.log();
-            assert_eq!(log.budget.signal.rings.len(), 4);
-            for name in names {
-                let topic = log.topics.remove(&name).unwrap();
-                log.budget.forget(&topic);
-            }
-            assert_eq!((log.budget.signal.rings.len(), log.budget.signal.filled), (0, 0));
-            assert_eq!(log.budget.held.all_bytes(), 0, "a ring takes its share along");
+            assert_eq!(hub.shared.log().budget.signal.rings.len(), 4);
+            clock.advance(60);
+            assert_eq!(hub.forget_idle(), 4);
+            let budget = &hub.shared.log().budget;
+            assert_eq!((budget.signal.rings.len(), budget.signal.filled), (0, 0));
+            assert_eq!(budget.held.all_bytes(), 0);
         }
+    }
+
+    #[test]
+    fn a_ring_takes_its_share_along() {
+        let held = Arc::new(Held::default());
+        let [mut one, mut two] = [(); 2].map(|()| Share::new(held.clone(), TopicKind::Events));
+        one.add(5);
+        two.add(7);
+        two.add(8);
+        two.take(7);
+        assert_eq!((held.all_bytes(), held.messages(TopicKind::Events)), (13, 2));
+        drop(two);
+        assert_eq!((held.bytes(TopicKind::Events), held.messages(TopicKind::Events)), (5, 1));
     }
 }

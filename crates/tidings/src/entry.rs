@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tidings_wire::{TopicName, Version, event, sse};
+use tidings_wire::{Pattern, TopicName, Version, event, sse};
 
 use crate::Payload;
 
@@ -30,7 +30,7 @@ pub struct Entry {
     pub id: Option<Box<str>>,
     /// The payload; `None` when a State topic was cleared.
     pub payload: Option<Payload>,
-    /// Set on an entry that is no message: here, messages of other nodes are missing.
+    /// Set on an entry that is no message: here, messages of its origin up to its stamp are missing.
     pub(crate) gap: Option<event::GapCause>,
     /// The node's cursor right after this entry, as text.
     pub cursor: Box<str>,
@@ -131,12 +131,20 @@ pub enum Delivery {
         /// Its newest value.
         entry: Option<Arc<Entry>>,
     },
-    /// Continuity on a topic cannot be shown, or messages are lost. What is retained follows.
+    /// Continuity on a topic, or on all of a pattern, cannot be shown, or messages are lost. What is retained follows;
+    /// of a pattern, as where it begins: snapshots and [`Complete`](Self::Complete), except where the cause is
+    /// [`Limit`](event::GapCause::Limit).
     Gap {
-        /// Which topic.
-        topic: TopicName,
+        /// Which topic, or pattern.
+        topic: Pattern,
         /// Why.
         cause: event::GapCause,
+    },
+    /// The snapshots of a pattern are through: one of each State topic that has a value. A key that was not among them
+    /// is gone.
+    Complete {
+        /// Which pattern.
+        pattern: Pattern,
     },
     /// The node knows less than the reader's cursor: gaps and snapshots follow, and values may be older.
     Rewound,

@@ -1,7 +1,7 @@
 //! What can go wrong, and what to do about it.
 
 use thiserror::Error;
-use tidings_wire::{NameError, TopicKind, TopicName};
+use tidings_wire::{NameError, NodeName, TopicKind, TopicName};
 
 /// A payload that is no JSON, or has no JSON form.
 #[derive(Debug, Error)]
@@ -56,6 +56,18 @@ pub enum PublishError {
         /// Bytes that State topics hold.
         state: usize,
         /// Bytes that are allowed in all.
+        max: usize,
+    },
+    /// [`direct_broadcast`](crate::Hub::direct_broadcast) to a node that is not up.
+    #[error("no node named {node} is up")]
+    UnknownNode {
+        /// The node.
+        node: NodeName,
+    },
+    /// Too many direct messages wait to be sent.
+    #[error("{max} direct messages wait to be sent already: try again when they are")]
+    Busy {
+        /// Messages that may wait.
         max: usize,
     },
     /// The topic does not have the kind that this call needs.
@@ -122,7 +134,7 @@ pub enum SubscribeError {
     },
     /// [`Limits::reader_topics_max`](crate::Limits) is reached.
     #[error(
-        "this reader holds {max} topics and takes no more: let some go, use a second reader, or raise \
+        "this reader holds at most {max} topics, patterns counted out: let some go, use a second reader, or raise \
          `reader_topics_max`"
     )]
     TooManyOfReader {
@@ -135,4 +147,20 @@ pub enum SubscribeError {
         /// Topics that are allowed.
         max: usize,
     },
+    /// [`Limits::reader_patterns_max`](crate::Limits) is reached.
+    #[error("this reader holds {max} patterns and takes no more: let some go, or use a second reader")]
+    TooManyPatterns {
+        /// Patterns that are allowed.
+        max: usize,
+    },
+}
+
+/// A message is published, and not confirmed by as many peers as were wanted, within the time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("published, unconfirmed: {confirmed} of {wanted} peers have said in time that they have it")]
+pub struct Unconfirmed {
+    /// Peers that have applied it.
+    pub confirmed: usize,
+    /// Peers that were wanted.
+    pub wanted: usize,
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use serde::Serialize;
-use tidings_wire::{NameError, NodeName, OriginTag, Remote, TopicKind, TopicName, TopicRef};
+use tidings_wire::{NameError, NodeName, OriginTag, Pattern, Remote, TopicKind, TopicName, TopicRef};
 
 use crate::{
     Limits, Payload, Principal, Reader, Start, Subscription,
@@ -93,7 +93,7 @@ impl Hub {
     /// [`SubscribeError`] when the name is not valid or a limit is reached.
     pub fn subscribe_from(&self, topic: &str, start: Start) -> Result<Subscription, SubscribeError> {
         let mut reader = self.reader()?;
-        match reader.join(0, vec![(TopicName::new(topic)?, start)]).pop() {
+        match reader.join(0, vec![(Pattern::new(topic)?, start)]).pop() {
             Some((_, error)) => Err(error),
             None => Ok(Subscription::new(reader)),
         }
@@ -302,7 +302,7 @@ impl Hub {
     /// Gaps that were told to readers of this node since it began.
     #[must_use]
     pub fn gaps(&self) -> u64 {
-        KINDS.iter().map(|kind| self.shared.told(*kind).gaps).sum()
+        KINDS.iter().map(|kind| self.shared.told(*kind).gaps).sum::<u64>() + self.shared.pattern_gaps()
     }
 
     /// The cursor of this node's log, now.
@@ -321,6 +321,11 @@ impl Hub {
     /// full.
     pub fn forget_idle(&self) -> usize {
         let now = self.shared.now();
-        self.shared.log().forget_idle(now)
+        let forgotten = self.shared.forget_idle(&mut self.shared.log(), now);
+        if forgotten > 0 {
+            // Readers that found them through a pattern drop them.
+            self.shared.shards.iter().for_each(|shard| shard.wake.notify_one());
+        }
+        forgotten
     }
 }

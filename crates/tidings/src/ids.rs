@@ -78,7 +78,7 @@ mod tests {
     use super::*;
     use crate::{
         Hub, Payload, PublishOptions,
-        cluster::{Cluster, Data, Envelope, Event, Frame, Resend, WireEntry},
+        cluster::{Cluster, Data, Envelope, Event, Frame, WireEntry},
     };
 
     fn limits(of_topic: usize, all: usize) -> Limits {
@@ -125,7 +125,7 @@ mod tests {
     /// A node without shards that run, and the frame of another node's message with a publish id.
     fn node() -> Hub {
         let hub = Hub::builder("alpha").unwrap().build_still(1);
-        hub.shared.log().cluster = Some(Cluster::new(Resend::default()));
+        hub.shared.log().cluster = Some(Cluster::new(hub.limits()));
         hub.shared.handle(Event::Up("beta".parse().unwrap()));
         hub
     }
@@ -140,10 +140,11 @@ mod tests {
             from: None,
             id: Some(id.into()),
             payload: Some("\"beta\"".into()),
+            author: None,
         };
         let origin = origin.into();
-        let data =
-            Data { origin, from: stamp - 1, to: stamp, entries: vec![entry], lost: Vec::new(), lost_elsewhere: 0 };
+        let (lost, lost_elsewhere, deleted) = (Vec::new(), 0, 0);
+        let data = Data { origin, from: stamp - 1, to: stamp, entries: vec![entry], lost, lost_elsewhere, deleted };
         let envelope = Envelope { node: "beta".parse().unwrap(), epoch: 9, frame: Frame::Data(data) };
         hub.shared.handle(Event::Received(envelope));
     }

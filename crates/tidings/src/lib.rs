@@ -41,9 +41,9 @@
 mod budget;
 mod builder;
 mod clock;
-#[cfg_attr(not(test), allow(dead_code, reason = "an engine drives it; today the simulator does"))]
 mod cluster;
 mod counters;
+mod engine;
 mod entry;
 mod error;
 mod hlc;
@@ -54,6 +54,8 @@ mod log;
 mod mailbox;
 #[cfg(feature = "metrics")]
 pub mod metrics;
+mod nodes;
+mod patterns;
 mod payload;
 mod plant;
 mod principal;
@@ -80,8 +82,10 @@ pub use tidings_wire as wire;
 
 pub use builder::HubBuilder;
 pub use clock::Clock;
+pub use cluster::{FRAME_BYTES_MAX, Member, MemberState};
+pub use engine::{BoxFuture, Carrier, EngineError, Inbound, Me, SendError};
 pub use entry::{Delivery, Entry};
-pub use error::{PayloadError, PublishError, SubscribeError, WriteError};
+pub use error::{PayloadError, PublishError, SubscribeError, Unconfirmed, WriteError};
 pub use hub::Hub;
 pub use limits::Limits;
 pub use mailbox::ReaderWaker;

@@ -45,22 +45,32 @@ pub struct Limits {
     /// What a Signal topic holds that says nothing of its own. 64 messages and 5 s: for streams that are there, and for
     /// those that come back at once.
     pub signal_keep: Keep,
-    /// Seconds for which a cleared State topic remembers that it was cleared. 24 h: longer than a cursor resumes, and
-    /// than most nodes are away. At least [`cursor_age_s_max`](Self::cursor_age_s_max): less counts as that.
-    pub tombstone_s: u32,
+    /// Seconds for which a deletion of a State topic is remembered by itself. 24 h: longer than most nodes are away; who
+    /// was away for longer compares lists. At least [`cursor_age_s_max`](Self::cursor_age_s_max): less counts as that.
+    pub tombstone_age_s: u64,
     /// Readers of the node: subscriptions and streams. 200,000: a reader costs about a kilobyte, an open HTTP stream some
     /// 12 kB more.
     pub readers_max: usize,
-    /// Topics of one reader. 4,096: each costs its slot, and a page that holds more is a mistake.
+    /// Topics of one reader, those that its patterns have found included. 4,096: each costs its slot, and a page that
+    /// holds more is a mistake.
     pub reader_topics_max: usize,
+    /// Patterns of one reader. 256: a page holds one for each list that it shows. Each costs a look through the names
+    /// that begin like it when it is joined, and a look at each topic of it that begins.
+    pub reader_patterns_max: usize,
     /// Messages that a reader is handed at once. 256: a long history is written in pieces, between which others get
     /// their turn. At least 1: 0 counts as that.
     pub batch_messages_max: usize,
-    /// Seconds for which a cursor resumes. One hour: a laptop that slept over lunch goes on, one that slept over night
-    /// begins anew, and origins that died need not be listed for ever.
+    /// Messages of its own that a node keeps for peers that missed them. 16,384: at 10,000 a second, the 250 ms of a
+    /// repair many times over. A peer that is further behind is served from the rings.
+    pub resend_messages_max: usize,
+    /// Bytes of payload of those. 64 MiB. They are shared with the rings as long as those hold them too, and are not in
+    /// [`bytes_max`](Self::bytes_max).
+    pub resend_bytes_max: usize,
+    /// Seconds for which a cursor resumes; an older one is a gap and a snapshot. One hour: a lunch break with the lid
+    /// closed. Origins leave cursors three times as long after their death.
     pub cursor_age_s_max: u64,
-    /// Milliseconds for which a reader waits that its node has what its cursor covers. One second: longer than a repair
-    /// takes, and short enough for a visitor who changes nodes.
+    /// Milliseconds for which a reader waits that its node has what its cursor covers, and that peers answer for a Signal
+    /// topic. One second: longer than a repair takes, and short enough for a visitor who changes nodes.
     pub resume_wait_ms: u64,
     /// Shards, the tasks that wake readers; never more than there are cores. 16: more would only wait for each other. At
     /// most 64, at least 1.
@@ -79,10 +89,13 @@ impl Default for Limits {
             ring_bytes_max: 8 * 1024 * 1024,
             bytes_max: 256 * 1024 * 1024,
             signal_keep: Keep::SIGNAL,
-            tombstone_s: 24 * 60 * 60,
+            tombstone_age_s: 24 * 60 * 60,
             readers_max: 200_000,
             reader_topics_max: tidings_wire::live::PAGE_TOPICS_MAX,
+            reader_patterns_max: 256,
             batch_messages_max: 256,
+            resend_messages_max: 16_384,
+            resend_bytes_max: 64 * 1024 * 1024,
             cursor_age_s_max: 60 * 60,
             resume_wait_ms: 1_000,
             shards_max: 16,
@@ -93,9 +106,8 @@ impl Default for Limits {
 impl Limits {
     /// With those corrected that would break a promise.
     pub(crate) fn corrected(mut self) -> Self {
-        let cursor_age_s = u32::try_from(self.cursor_age_s_max).unwrap_or(u32::MAX);
         // A reader that comes back after a deletion must find it, or it would show the old value for ever.
-        self.tombstone_s = self.tombstone_s.max(cursor_age_s);
+        self.tombstone_age_s = self.tombstone_age_s.max(self.cursor_age_s_max);
         self.batch_messages_max = self.batch_messages_max.max(1);
         // A shard's place in an inbox is a bit of a word.
         self.shards_max = self.shards_max.clamp(1, u64::BITS as usize);
@@ -105,11 +117,11 @@ impl Limits {
 
 #[cfg(test)]
 mod tests {
-    use tidings_wire::{Cursor, OriginTag, TopicName, event::GapCause};
+    use tidings_wire::{Cursor, OriginTag, event::GapCause};
 
     use crate::{
         Delivery, Hub, Start,
-        cluster::{Cluster, Envelope, Event, Frame, Resend},
+        cluster::{Beat, Cluster, Envelope, Event, Frame},
         testing::{HandClock, read},
     };
 
@@ -118,16 +130,16 @@ mod tests {
         let clock = HandClock::default();
         let builder = Hub::builder("alpha").unwrap().clock(clock.clone());
         let hub = builder.limits(|limits| limits.resume_wait_ms = 200).build_still(1);
-        hub.shared.log().cluster = Some(Cluster::new(Resend::default()));
+        hub.shared.log().cluster = Some(Cluster::new(hub.limits()));
         let (beta, node) = (OriginTag::of(&"beta".parse().unwrap(), 9), "beta".parse().unwrap());
         hub.shared.handle(Event::Up("beta".parse().unwrap()));
-        let frame = Frame::Beat { applied: vec![(beta.into(), 5)] };
+        let frame = Frame::Beat(Beat { applied: vec![(beta.into(), 5)], ..Beat::default() });
         hub.shared.handle(Event::Received(Envelope { node, epoch: 9, frame }));
         let mut ahead = Cursor::issued_at(hub.now_ms() / 1000);
         ahead.set(hub.origin(), 0);
         ahead.set(beta, 5);
         let mut reader = hub.reader().unwrap();
-        reader.join(1, vec![(TopicName::new("room").unwrap(), Start::After(ahead.to_string().into()))]);
+        reader.join(1, vec![("room".parse().unwrap(), Start::After(ahead.to_string().into()))]);
         clock.advance_ms(199);
         assert!(read(&mut reader).is_empty(), "what its cursor covers may still come");
         clock.advance_ms(1);

@@ -14,13 +14,14 @@ use tidings_wire::{Cursor, OriginTag, TopicKind, TopicName, Version, event::GapC
 use crate::{
     Limits, Payload,
     budget::Budget,
-    cluster::Cluster,
+    cluster::{Absent, Cluster},
     counters::{Applied, KINDS, kind_at},
     entry::Entry,
     error::PublishError,
     hlc::Hlc,
     ids::SeenIds,
     lock,
+    plant::{Plant, planted},
     publish::Published,
     topic::Topic,
     vector::Vector,
@@ -93,6 +94,10 @@ pub(crate) struct NodeLog {
     pub(crate) counted: [Applied; KINDS.len()],
     /// Publish ids that were seen: what has one of them again is a retry.
     pub(crate) seen_ids: SeenIds,
+    /// What is gone of Signal topics of any name, for it came from another node than its origin.
+    pub(crate) signals_gone: Cursor,
+    /// Deletions that are no more remembered.
+    pub(crate) deleted: Cursor,
     /// The other nodes; `None` for a node alone.
     pub(crate) cluster: Option<Cluster>,
     /// For each shard the topics with entries that it has not marked yet, each once.
@@ -105,6 +110,8 @@ pub(crate) struct Place {
     pub(crate) index: u64,
     pub(crate) cursor: Cursor,
     pub(crate) text: Box<str>,
+    /// What cursors do not list any more.
+    pub(crate) absent: Arc<Absent>,
 }
 
 impl NodeLog {
@@ -120,6 +127,8 @@ impl NodeLog {
             budget: Budget::new(limits),
             counted: Default::default(),
             seen_ids: SeenIds::new(limits),
+            signals_gone: Cursor::default(),
+            deleted: Cursor::default(),
             cluster: None,
             inboxes: vec![Vec::new(); shards],
         }
@@ -149,15 +158,55 @@ impl NodeLog {
         (entry, woken)
     }
 
+    /// Goes on above another origin's clock.
+    pub(crate) fn seen(&mut self, now: Now, version: Version) {
+        self.clock.merge(version.clock(), now.wall_ms);
+    }
+
+    /// A message for one node alone: it has a clock, and no place here.
+    pub(crate) fn letter(&mut self, now: Now, topic: &TopicName, publication: Publication) -> Arc<Entry> {
+        let Publication { payload, from, id, .. } = publication;
+        Arc::new(Entry {
+            topic: topic.clone(),
+            version: Version::from_clock(self.clock.tick(now.wall_ms), self.me),
+            stamp: 0,
+            index: 0,
+            from,
+            id,
+            payload,
+            gap: None,
+            cursor: Box::default(),
+            applied_ms: now.monotonic_ms,
+            frame: OnceLock::new(),
+        })
+    }
+
+    /// Publishes a value of another origin as this node's own, with the clock that it has.
+    pub(crate) fn publish_again(&mut self, now: Now, topic: &Arc<Topic>, value: &Entry) -> bool {
+        self.stamp += 1;
+        self.vector.set(self.me, self.stamp);
+        let (version, stamp) = (Version::from_clock(value.version.clock(), self.me), self.stamp);
+        let (from, id, payload) = (value.from.clone(), value.id.clone(), value.payload.clone());
+        let (entry, woken) = self.hold(now, topic, Message { version, stamp, from, id, payload, gap: None });
+        if let Some(cluster) = &mut self.cluster {
+            cluster.published(&entry);
+        }
+        woken
+    }
+
+    /// Whether an entry is what its State topic holds.
+    pub(crate) fn is_held(&self, topic: &Topic, entry: &Arc<Entry>) -> bool {
+        lock(&topic.ring).newest().is_some_and(|newest| Arc::ptr_eq(newest, entry))
+    }
+
     /// Applies a message of another node, whose stamps up to this one have all been applied or decided.
     pub(crate) fn apply(&mut self, now: Now, topic: &Arc<Topic>, message: Message) -> bool {
-        self.clock.merge(message.version.clock(), now.wall_ms);
-        self.vector.set(message.version.origin(), message.stamp);
+        self.seen(now, message.version);
+        self.decide(message.version.origin(), message.stamp);
         if self.is_repeated(topic, &message) {
             return false;
         }
-        let entry = self.enter(now, topic, message);
-        self.append(now, topic, &entry)
+        self.enter_and_append(now, topic, message)
     }
 
     /// Whether another node stamped a retry of what is here already.
@@ -171,20 +220,81 @@ impl NodeLog {
 
     /// All stamps of an origin up to this one are applied or decided.
     pub(crate) fn decide(&mut self, origin: OriginTag, stamp: u64) {
-        self.vector.set(origin, stamp);
+        let is_retired = self.cluster.as_mut().is_some_and(|cluster| cluster.origins.raise_retired(origin, stamp));
+        if !is_retired {
+            self.vector.set(origin, stamp);
+        }
     }
 
-    /// Tells a topic's readers that messages are missing here.
-    pub(crate) fn gap(&mut self, now: Now, topic: &Arc<Topic>, cause: GapCause) -> bool {
-        let version = Version::from_clock(0, self.me);
-        let marker = Message { version, stamp: 0, from: None, id: None, payload: None, gap: Some(cause) };
-        let entry = self.enter(now, topic, marker);
-        self.append(now, topic, &entry)
+    /// Gives a message its place.
+    pub(crate) fn enter_and_append(&mut self, now: Now, topic: &Arc<Topic>, message: Message) -> bool {
+        self.hold(now, topic, message).1
     }
 
-    /// What has been applied of every origin.
+    /// The same, and gives the entry back.
+    pub(crate) fn hold(&mut self, now: Now, topic: &Arc<Topic>, message: Message) -> (Arc<Entry>, bool) {
+        let entry = self.enter(now, topic, message);
+        let woken = self.append(now, topic, &entry);
+        (entry, woken)
+    }
+
+    /// Tells a topic's readers that messages are missing here: of an origin up to a stamp, where that is known. Who
+    /// resumes from a cursor that covers them is not told again.
+    pub(crate) fn gap(&mut self, now: Now, topic: &Arc<Topic>, cause: GapCause, of: Option<(OriginTag, u64)>) -> bool {
+        let (origin, stamp) = of.unwrap_or((self.me, 0));
+        let version = Version::from_clock(0, origin);
+        let marker = Message { version, stamp, from: None, id: None, payload: None, gap: Some(cause) };
+        self.enter_and_append(now, topic, marker)
+    }
+
+    /// What has been applied of every origin that cursors list.
     pub(crate) fn applied(&self) -> &Cursor {
         self.vector.cursor()
+    }
+
+    /// What has been applied of an origin, retired ones included.
+    pub(crate) fn has(&self, origin: OriginTag) -> u64 {
+        let retired = || self.cluster.as_ref()?.origins.absent().retired.get(&origin).copied();
+        retired().unwrap_or_else(|| self.vector.cursor().get(origin))
+    }
+
+    /// Whether cursors do not list an origin any more.
+    pub(crate) fn is_retired(&self, origin: OriginTag) -> bool {
+        self.cluster.as_ref().is_some_and(|cluster| cluster.origins.absent().retired.contains_key(&origin))
+    }
+
+    /// What has been applied of every origin, retired ones included.
+    pub(crate) fn all_applied(&self) -> impl Iterator<Item = (OriginTag, u64)> + '_ {
+        let retired = self.cluster.iter().flat_map(|cluster| &cluster.origins.absent().retired);
+        self.vector.cursor().iter().chain(retired.map(|(origin, stamp)| (*origin, *stamp)))
+    }
+
+    /// A peer tells for how long an origin that its cursors list has been dead.
+    pub(crate) fn told_dead(&mut self, now: Now, cursor_age_s: u64, origin: OriginTag, dead_ms: u64) {
+        let Some(cluster) = &mut self.cluster else { return };
+        if let Some(has) = cluster.origins.told(now, cursor_age_s, origin, dead_ms) {
+            self.decide(origin, has);
+        }
+    }
+
+    /// Cursors of a peer do not list this origin, or did not until lately.
+    pub(crate) fn unlisted_elsewhere(&mut self, origin: OriginTag, until_s: u64) {
+        let is_listed = self.vector.cursor().lists(origin);
+        if let Some(cluster) = &mut self.cluster {
+            cluster.origins.unlisted_elsewhere(origin, is_listed, until_s);
+        }
+    }
+
+    /// Takes origins that are long dead out of the vector.
+    pub(crate) fn retire(&mut self, now: Now, cursor_age_s: u64) {
+        let me = self.me;
+        let Some(cluster) = &mut self.cluster else { return };
+        let peers = &cluster.peers;
+        let is_alive = |origin| origin == me || peers.values().any(|peer| peer.origin == Some(origin));
+        for origin in cluster.origins.retire(now, cursor_age_s, self.vector.cursor(), is_alive) {
+            self.vector.forget(origin);
+            cluster.needs.forget(origin);
+        }
     }
 
     /// Stamp of the last message that this node published.
@@ -235,9 +345,15 @@ impl NodeLog {
         }
         let ring_bytes = lock(&topic.ring).push(entry.clone(), now.monotonic_ms);
         self.budget.pushed(topic, ring_bytes, entry.index);
-        if topic.readers() == 0 {
+        if !topic.is_heard() {
             return false;
         }
+        self.queue(topic);
+        true
+    }
+
+    /// Puts a topic into all shards' inboxes.
+    pub(crate) fn queue(&mut self, topic: &Arc<Topic>) {
         // The bits only guard these inboxes, which this lock guards already: no ordering is needed.
         let queued = topic.queued.load(Ordering::Relaxed);
         for (shard, inbox) in self.inboxes.iter_mut().enumerate() {
@@ -246,7 +362,6 @@ impl NodeLog {
             }
         }
         topic.queued.store(u64::MAX, Ordering::Relaxed);
-        true
     }
 
     /// Empties a shard's inbox into `topics` and says up to which index that is all there is. One step with regard
@@ -262,24 +377,30 @@ impl NodeLog {
     /// Where the log is now.
     pub(crate) fn place(&mut self, now: Now) -> Place {
         let text = self.vector.text(now.wall_s()).into();
-        Place { index: self.index, cursor: self.vector.cursor().clone(), text }
+        let absent = self.cluster.as_ref().map_or_else(Arc::default, |cluster| cluster.origins.absent().clone());
+        Place { index: self.index, cursor: self.vector.cursor().clone(), text, absent }
     }
 
-    /// Forgets topics that nobody would miss. Returns how many.
-    pub(crate) fn forget_idle(&mut self, now: Now) -> usize {
-        let before = self.topics.len();
-        let (forgotten, budget, counted) = (&mut self.forgotten, &mut self.budget, &mut self.counted);
-        self.topics.retain(|_, topic| {
-            let keep = Arc::strong_count(topic) > 1 || !topic.is_idle(now.monotonic_ms);
-            if !keep {
-                // A topic of that name that begins again must not look as if nothing had ever been on it.
-                forgotten.merge(lock(&topic.ring).evicted());
-                counted[kind_at(topic.kind)].topics -= 1;
-                budget.forget(topic);
-                tracing::trace!(topic = %topic.name, "a topic is forgotten");
+    /// Forgets topics that nobody would miss, and gives them back. Readers that found one through a pattern are marked
+    /// once more: they drop it.
+    pub(crate) fn forget_idle(&mut self, now: Now) -> Vec<Arc<Topic>> {
+        let idle: Vec<_> = self.topics.extract_if(|_, topic| topic.is_idle(now.monotonic_ms)).collect();
+        let mut idle: Vec<_> = idle.into_iter().map(|(_, topic)| topic).collect();
+        idle.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        for topic in &idle {
+            // A topic of that name that begins again must not look as if nothing had ever been on it.
+            let record = if topic.kind == TopicKind::State { &mut self.deleted } else { &mut self.forgotten };
+            if !planted(Plant::ForgottenBeginsAnew) {
+                record.merge(lock(&topic.ring).evicted());
             }
-            keep
-        });
-        before - self.topics.len()
+            topic.forget();
+            self.budget.forget(topic);
+            self.counted[kind_at(topic.kind)].topics -= 1;
+            tracing::trace!(topic = %topic.name, "a topic is forgotten");
+            if topic.readers() > 0 {
+                self.queue(topic);
+            }
+        }
+        idle
     }
 }

@@ -5,7 +5,7 @@ use std::{
     task::Waker,
 };
 
-use crate::lock;
+use crate::{lock, topic::Topic};
 
 /// A reader as its shard sees it.
 #[derive(Debug)]
@@ -15,9 +15,21 @@ pub(crate) struct Mailbox {
     state: Mutex<State>,
 }
 
+/// A topic that one of the reader's patterns matches.
+#[derive(Debug)]
+pub(crate) struct Found {
+    /// The reader's number of that pattern.
+    pub(crate) hold: u32,
+    pub(crate) topic: Arc<Topic>,
+}
+
 #[derive(Debug, Default)]
 struct State {
     dirty: Slots,
+    /// Topics that were introduced and not looked at.
+    found: Vec<Found>,
+    /// There were more than the mailbox holds, and they are not in it.
+    overflowed: bool,
     /// Marked in a round whose wake-ups are still to come: the shard has it on its list, once.
     waking: bool,
     waker: Option<Waker>,
@@ -35,6 +47,31 @@ impl Mailbox {
         !std::mem::replace(&mut state.waking, true)
     }
 
+    /// Hands in a topic that a pattern matches; says whether the caller has to [`wake`](Self::wake) after its round. A
+    /// reader that does not look has at most so many: it is told that there were more, and has to ask for all.
+    pub(crate) fn introduce(&self, hold: u32, topic: &Arc<Topic>, most: usize) -> bool {
+        let mut state = lock(&self.state);
+        if state.overflowed || state.found.len() >= most {
+            state.overflowed = true;
+            state.found = Vec::new();
+        } else {
+            state.found.push(Found { hold, topic: topic.clone() });
+        }
+        !std::mem::replace(&mut state.waking, true)
+    }
+
+    /// Drops what was introduced for a pattern that was let go.
+    pub(crate) fn forget_hold(&self, hold: u32) {
+        let mut state = lock(&self.state);
+        state.found.retain(|found| found.hold != hold);
+    }
+
+    /// Drops all that was introduced.
+    pub(crate) fn forget_found(&self) {
+        let mut state = lock(&self.state);
+        (state.found, state.overflowed) = (Vec::new(), false);
+    }
+
     /// Wakes the task that waits for this reader, if one does.
     pub(crate) fn wake(&self) {
         let waker = {
@@ -47,9 +84,12 @@ impl Mailbox {
         }
     }
 
-    /// Moves all marks to `slots`.
-    pub(crate) fn take(&self, slots: &mut Vec<u32>) {
-        lock(&self.state).dirty.drain(slots);
+    /// Moves all marks to `slots` and what was introduced to `found`; says whether there were more of the latter.
+    pub(crate) fn take(&self, slots: &mut Vec<u32>, found: &mut Vec<Found>) -> bool {
+        let mut state = lock(&self.state);
+        state.dirty.drain(slots);
+        found.append(&mut state.found);
+        std::mem::take(&mut state.overflowed)
     }
 
     /// Puts marks back and waits for the next wake-up, unless `stale` says that it has already been: then the marks
@@ -59,7 +99,7 @@ impl Mailbox {
         let _old;
         let mut state = lock(&self.state);
         // Under the lock: a wake-up is either before this, and `stale` sees what it told, or finds the waker.
-        if stale() || !state.dirty.is_empty() {
+        if stale() || !state.dirty.is_empty() || !state.found.is_empty() || state.overflowed {
             return false;
         }
         for slot in slots.drain(..) {
@@ -149,7 +189,7 @@ mod tests {
         mailbox.wake();
         assert!(mailbox.mark(2), "the next round does");
         let mut slots = Vec::new();
-        mailbox.take(&mut slots);
+        mailbox.take(&mut slots, &mut Vec::new());
         assert_eq!(slots, [1, 2, 70]);
     }
 

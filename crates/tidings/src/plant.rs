@@ -24,6 +24,20 @@ pub(crate) enum Plant {
     FloorIgnored,
     /// After a repair, what is to be sent next is taken to be sent.
     NeedNotServed,
+    /// A topic that was forgotten begins again as if nothing had ever been on it.
+    ForgottenBeginsAnew,
+    /// A node says that it filters by an interest from its first message on.
+    InterestAnsweredAtOnce,
+    /// A Signal is subscribed to before its peers have answered.
+    InterestNotAwaited,
+    /// What other nodes did not send while nobody asked is not remembered.
+    InterestFloorIgnored,
+    /// What is pulled from another node than its origin is taken to be all of it.
+    PullHidesSignals,
+    /// A value that was superseded at the server of a repair is left out, though nobody else may get what did so.
+    SupersededByTheUnknown,
+    /// A deletion that is no more remembered is undone by a node that was away.
+    DeletionsNotSynced,
 }
 
 #[cfg(test)]

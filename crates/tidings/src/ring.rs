@@ -7,6 +7,7 @@ use tidings_wire::{Cursor, Keep, OriginTag, TopicKind};
 use crate::{
     Limits,
     budget::{Held, Share},
+    cluster::Seen,
     counters::Rate,
     entry::Entry,
     plant::{Plant, planted},
@@ -22,12 +23,14 @@ pub(crate) struct Ring {
     /// What an Events or Signal topic holds; for how long a State topic remembers that it was cleared.
     keep: Keep,
     bytes_max: usize,
+    /// For how long a cleared State topic remembers that it was.
+    tombstone_ms: u64,
     entries: VecDeque<Arc<Entry>>,
     /// Bytes of payload.
     bytes: usize,
     /// What it holds of the node's budget.
     share: Share,
-    /// Origin → highest stamp let go: a cursor below it cannot resume without a gap.
+    /// Origin → highest stamp let go: a cursor below it cannot resume without a gap. Of a State topic: superseded.
     evicted: Cursor,
     /// Highest index let go: a reader that stands below it was too slow.
     evicted_index: u64,
@@ -55,18 +58,15 @@ pub(crate) struct Found {
 impl Ring {
     /// An empty ring; what is gone with topics that the node has forgotten may have been of this one.
     pub(crate) fn new(kind: TopicKind, keep: Keep, limits: &Limits, held: Arc<Held>, forgotten: Cursor) -> Self {
-        let (keep, evicted) = match kind {
-            TopicKind::State => (Keep { count: 1, age_s: limits.tombstone_s }, Cursor::default()),
-            _ => (keep, forgotten),
-        };
         Self {
             kind,
             keep,
             bytes_max: limits.ring_bytes_max,
+            tombstone_ms: limits.tombstone_age_s.saturating_mul(1000),
             entries: VecDeque::new(),
             bytes: 0,
             share: Share::new(held, kind),
-            evicted,
+            evicted: if kind == TopicKind::State { Cursor::default() } else { forgotten },
             evicted_index: 0,
             values: 0,
             rate: Rate::default(),
@@ -82,9 +82,12 @@ impl Ring {
         }
         if self.kind == TopicKind::State {
             if self.newest().is_some_and(|held| held.version >= entry.version) && !planted(Plant::OlderValueWins) {
+                self.note_superseded(&entry);
                 return self.share.bytes();
             }
-            self.clear();
+            if let Some(superseded) = self.take_value() {
+                self.note_superseded(&superseded);
+            }
             self.values += 1;
         }
         self.bytes += entry.bytes();
@@ -97,16 +100,29 @@ impl Ring {
         self.share.bytes()
     }
 
+    /// A value that another one replaced: see `cluster/stand_in.rs`.
+    fn note_superseded(&mut self, entry: &Entry) {
+        let origin = entry.version.origin();
+        if entry.is_stamped() && self.evicted.get(origin) < entry.stamp {
+            self.evicted.set(origin, entry.stamp);
+        }
+    }
+
     /// Lets go of what is past its age.
     pub(crate) fn expire(&mut self, now_ms: u64) {
-        let age_ms = u64::from(self.keep.age_s) * 1000;
         if self.kind == TopicKind::State {
-            let is_old = |entry: &Arc<Entry>| entry.payload.is_none() && entry.applied_ms + age_ms <= now_ms;
-            if self.newest().is_some_and(is_old) {
-                self.clear();
+            let tombstone_ms = self.tombstone_ms;
+            let is_old =
+                |entry: &Arc<Entry>| entry.payload.is_none() && entry.applied_ms.saturating_add(tombstone_ms) <= now_ms;
+            if self.newest().is_some_and(is_old)
+                && let Some(deletion) = self.take_value()
+            {
+                // For who was away for longer; see `cluster/sync.rs`.
+                self.note_superseded(&deletion);
             }
             return;
         }
+        let age_ms = u64::from(self.keep.age_s) * 1000;
         while self.entries.front().is_some_and(|oldest| oldest.applied_ms + age_ms <= now_ms) {
             self.evict_oldest();
         }
@@ -121,10 +137,12 @@ impl Ring {
         evicts
     }
 
-    fn clear(&mut self) {
-        self.entries.clear();
-        self.bytes = 0;
-        self.share.clear();
+    /// Takes what a State topic holds.
+    fn take_value(&mut self) -> Option<Arc<Entry>> {
+        let value = self.entries.pop_back()?;
+        self.bytes -= value.bytes();
+        self.share.take(value.weight());
+        Some(value)
     }
 
     fn evict_oldest(&mut self) {
@@ -148,11 +166,11 @@ impl Ring {
     }
 
     /// What a reader finds that goes on after a place, or resumes from a cursor.
-    pub(crate) fn find(&self, after: u64, floor: Option<&Cursor>) -> Found {
+    pub(crate) fn find(&self, after: u64, seen: Option<&Seen>) -> Found {
         let next = self.entries.partition_point(|entry| entry.index <= after);
         Found {
             gone: self.evicted_index,
-            lost: floor.is_none_or(|floor| self.has_let_go_above(floor)),
+            lost: seen.is_none_or(|seen| self.has_let_go_above(seen)),
             next: self.entries.get(next).map(|entry| entry.index),
             newest: self.newest().map_or(0, |entry| entry.index),
             values: self.values,
@@ -166,19 +184,21 @@ impl Ring {
         after: u64,
         upto: u64,
         most: usize,
-        floor: Option<&Cursor>,
+        seen: Option<&Seen>,
         out: &mut Vec<Arc<Entry>>,
     ) -> Found {
         let from = self.entries.partition_point(|entry| entry.index <= after);
         let upto = self.entries.partition_point(|entry| entry.index <= upto);
         let to = upto.max(from).min(from.saturating_add(most));
         out.extend(self.entries.range(from..to).cloned());
-        Found { next: self.entries.get(to).map(|entry| entry.index), ..self.find(after, floor) }
+        Found { next: self.entries.get(to).map(|entry| entry.index), ..self.find(after, seen) }
     }
 
-    /// Whether something above a cursor is gone.
-    pub(crate) fn has_let_go_above(&self, cursor: &Cursor) -> bool {
-        self.evicted.iter().any(|(origin, stamp)| !cursor.covers(origin, stamp))
+    /// Whether something is gone that a reader has not seen.
+    ///
+    /// A State topic lets go of nothing as long as it remembers its newest value or deletion.
+    pub(crate) fn has_let_go_above(&self, seen: &Seen) -> bool {
+        (self.kind != TopicKind::State || self.entries.is_empty()) && !seen.dominates(&self.evicted)
     }
 
     /// Highest index that was let go: who begins right after it reads all that is kept.
@@ -196,7 +216,8 @@ impl Ring {
 
     /// The stamped entries of an origin above a stamp, in their order.
     pub(crate) fn of_origin(&self, origin: OriginTag, above: u64) -> impl Iterator<Item = &Arc<Entry>> {
-        self.entries.iter().filter(move |entry| entry.version.origin() == origin && entry.stamp > above)
+        let of_origin = move |entry: &&Arc<Entry>| entry.version.origin() == origin && entry.stamp > above;
+        self.entries.iter().filter(of_origin).filter(|entry| entry.gap.is_none())
     }
 
     /// Highest stamp of an origin that was let go, or is known to be lost.

@@ -2,25 +2,41 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, Weak, atomic::AtomicUsize},
+    sync::{
+        Arc, Mutex, MutexGuard, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
-use tidings_wire::{Keep, NodeName, OriginTag, TopicKind, TopicName};
+use tidings_wire::{Cursor, Keep, NodeName, OriginTag, Pattern, TopicKind, TopicName};
+use tokio::sync::{Notify, oneshot};
 
 use crate::{
     Limits, Payload,
     clock::Clock,
+    cluster::{Bucket, Needs, Seen},
     counters::{Tally, kind_at},
     error::{PublishError, SubscribeError},
     lock,
     log::{NodeLog, Now, Place, Publication},
     mailbox::Mailbox,
+    patterns::Patterns,
+    plant::{Plant, planted},
     publish::Published,
     ring::Ring,
     serve::Served,
     shard::Shard,
-    topic::Topic,
+    topic::{Listens, Topic},
 };
+
+/// What a join finds of a Signal topic's interest.
+#[derive(Debug)]
+pub(crate) struct Standing {
+    /// Every peer sends everything of it, and what came before that is applied here.
+    pub(crate) stands: bool,
+    /// Up to here, messages may not have been sent.
+    pub(crate) floors: Cursor,
+}
 
 /// What hub, readers and shards share.
 pub(crate) struct Shared {
@@ -30,17 +46,26 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) clock: Box<dyn Clock>,
     /// The critical section of a publish. Locked for a few hundred instructions, never across an await; a topic's
-    /// ring, a topic's listeners and `served` may be locked under it, never the other way round.
+    /// ring, a topic's listeners, `patterns` and `served` may be locked under it, never the other way round.
     pub(crate) log: Mutex<NodeLog>,
     pub(crate) shards: Box<[Arc<Shard>]>,
+    /// Who listens to patterns, and all topics by name.
+    pub(crate) patterns: Patterns,
     /// Declared families, in the order of their declaration.
     pub(crate) served: Mutex<Vec<Served>>,
     /// Readers alive.
     pub(crate) readers: AtomicUsize,
     /// Gives the next reader its shard.
     pub(crate) next_shard: AtomicUsize,
-    /// Readers whose cursors lie ahead of this node. Locked for a push or a take.
+    /// Readers whose cursors lie ahead of this node, or whose interest has not been answered. Locked for a push or a
+    /// take.
     waiting: Mutex<Vec<Weak<Mailbox>>>,
+    /// There is something to be sent to peers.
+    pub(crate) outgoing: Arc<Notify>,
+    /// Ends the engine; taken by who stops the node.
+    pub(crate) stop: Mutex<Option<oneshot::Sender<oneshot::Sender<()>>>>,
+    /// Peers came or went, or told that they have applied more.
+    pub(crate) news: Notify,
 }
 
 impl fmt::Debug for Shared {
@@ -61,10 +86,14 @@ impl Shared {
             log: Mutex::new(NodeLog::new(origin, shards, &limits)),
             limits,
             shards: (0..shards).map(|_| Arc::default()).collect(),
+            patterns: Patterns::new(shards),
             served: Mutex::default(),
             readers: AtomicUsize::new(0),
             next_shard: AtomicUsize::new(0),
             waiting: Mutex::default(),
+            outgoing: Arc::default(),
+            news: Notify::new(),
+            stop: Mutex::default(),
         }
     }
 
@@ -98,6 +127,11 @@ impl Shared {
         all
     }
 
+    /// Gaps that readers were told on whole patterns.
+    pub(crate) fn pattern_gaps(&self) -> u64 {
+        self.shards.iter().map(|shard| shard.pattern_gaps.load(Ordering::Relaxed)).sum()
+    }
+
     /// Whether what an origin published up to a stamp can still come to this node.
     pub(crate) fn may_come(&self, origin: OriginTag, stamp: u64) -> bool {
         let log = self.log();
@@ -126,8 +160,101 @@ impl Shared {
         let (now, mut log) = (self.now(), self.log());
         let topic =
             self.topic(&mut log, now, name).ok_or(SubscribeError::TooManyTopics { max: self.limits.topics_max })?;
-        let key = topic.listen(mailbox, slot);
+        let key = topic.listen(mailbox, slot, Listens::ByName);
+        if topic.kind == TopicKind::Signal {
+            self.need(&mut log, |needs| needs.topic(&topic));
+        }
         Ok((topic, key))
+    }
+
+    /// A reader needs more than before: peers are told at once.
+    fn need(&self, log: &mut NodeLog, needs: impl FnOnce(&mut Needs) -> bool) {
+        if let Some(cluster) = &mut log.cluster
+            && needs(&mut cluster.needs)
+        {
+            cluster.beat_all();
+            self.outgoing.notify_one();
+        }
+    }
+
+    /// What a join finds of interest: for each bucket what other nodes may not have sent here, and whether some have
+    /// not answered yet. `None` for what goes to all nodes.
+    pub(crate) fn standing(&self, buckets: impl Iterator<Item = Option<Bucket>>) -> Vec<Option<Standing>> {
+        let log = self.log();
+        let Some(cluster) = &log.cluster else { return buckets.map(|_| None).collect() };
+        let standing = |bucket| Standing {
+            stands: planted(Plant::InterestNotAwaited) || cluster.stands(bucket, |origin| log.has(origin)),
+            floors: if planted(Plant::InterestFloorIgnored) { Cursor::default() } else { cluster.needs.floors(bucket) },
+        };
+        buckets.map(|bucket| bucket.map(standing)).collect()
+    }
+
+    /// The bucket of a pattern, if Signal topics may be among its own: not where one family holds it whole.
+    pub(crate) fn bucket_of(&self, pattern: &Pattern) -> Option<Bucket> {
+        let retained = |served: &Served| served.kind.is_retained() && served.pattern.holds(pattern);
+        (!lock(&self.served).iter().any(retained)).then(|| Bucket::of_pattern(pattern))
+    }
+
+    /// Ends what [`listen`](Self::listen) began.
+    pub(crate) fn unlisten(&self, topic: &Topic, shard: usize, key: usize) {
+        topic.unlisten(shard, key, Listens::ByName);
+    }
+
+    /// Listens to a pattern: every topic of it that begins from here on is introduced, the others can be listed.
+    pub(crate) fn listen_pattern(&self, pattern: &Pattern, mailbox: &Arc<Mailbox>, hold: u32) -> usize {
+        let bucket = self.bucket_of(pattern);
+        let mut log = self.log();
+        if bucket.is_some() {
+            self.need(&mut log, |needs| needs.pattern(pattern));
+        }
+        self.patterns.listen(pattern, mailbox, hold)
+    }
+
+    /// Ends what [`listen_pattern`](Self::listen_pattern) began.
+    pub(crate) fn unlisten_pattern(&self, pattern: &Pattern, shard: usize, key: usize) {
+        self.patterns.unlisten(pattern, shard, key);
+    }
+
+    /// Listens to a topic that a pattern has found, without keeping it; `None` where it is forgotten already.
+    pub(crate) fn listen_found(&self, topic: &Arc<Topic>, mailbox: &Arc<Mailbox>, slot: u32) -> Option<usize> {
+        let shard = &self.shards[mailbox.shard];
+        let (key, unmarked) = {
+            let mut log = self.log();
+            if topic.is_forgotten() {
+                return None;
+            }
+            let key = topic.listen(mailbox, slot, Listens::Found);
+            // What came while nobody listened has waked nobody, and no round may be under way that covers it.
+            let newest = lock(&topic.ring).newest().map_or(0, |entry| entry.index);
+            let unmarked = newest > shard.marked.load(Ordering::Acquire);
+            if unmarked {
+                log.queue(topic);
+            }
+            (key, unmarked)
+        };
+        if unmarked {
+            // Its own shard has to be woken; the others find it in their inbox with what comes next.
+            shard.wake.notify_one();
+        }
+        Some(key)
+    }
+
+    /// Ends what [`listen_found`](Self::listen_found) began.
+    pub(crate) fn unlisten_found(&self, topic: &Topic, shard: usize, key: usize) {
+        topic.unlisten(shard, key, Listens::Found);
+    }
+
+    /// Whether something above a cursor is gone with topics that were forgotten.
+    pub(crate) fn has_forgotten_above(&self, seen: &Seen) -> bool {
+        let log = self.log();
+        !(seen.dominates(&log.forgotten) && seen.dominates(&log.signals_gone))
+    }
+
+    /// Forgets topics that nobody would miss; says how many.
+    pub(crate) fn forget_idle(&self, log: &mut NodeLog, now: Now) -> usize {
+        let forgotten = log.forget_idle(now);
+        forgotten.iter().for_each(|topic| self.patterns.forget(&topic.name));
+        forgotten.len()
     }
 
     pub(crate) fn publish(
@@ -167,9 +294,15 @@ impl Shared {
             log.publish(now, &topic, publication)
         };
         if woken {
-            self.shards.iter().for_each(|shard| shard.wake.notify_one());
+            self.wake_shards();
         }
+        // Remembers one call, and costs a few nanoseconds where no engine waits for it.
+        self.outgoing.notify_one();
         Ok(Published { version: entry.version, stamp: entry.stamp, index: entry.index })
+    }
+
+    pub(crate) fn wake_shards(&self) {
+        self.shards.iter().for_each(|shard| shard.wake.notify_one());
     }
 
     /// The newest declaration whose family holds a topic.
@@ -188,18 +321,33 @@ impl Shared {
 
     /// Finds or makes a topic; `None` when the node is full.
     pub(crate) fn topic(&self, log: &mut NodeLog, now: Now, name: &TopicName) -> Option<Arc<Topic>> {
+        self.topic_within(log, now, name, self.limits.topics_max)
+    }
+
+    /// The same with another limit of topics.
+    pub(crate) fn topic_within(
+        &self,
+        log: &mut NodeLog,
+        now: Now,
+        name: &TopicName,
+        topics_max: usize,
+    ) -> Option<Arc<Topic>> {
         if let Some(topic) = log.topics.get(name) {
             return Some(topic.clone());
         }
-        if log.topics.len() >= self.limits.topics_max && log.forget_idle(now) == 0 {
+        if log.topics.len() >= topics_max && self.forget_idle(log, now) == 0 {
             return None;
         }
         let (kind, keep) = self.declared(name);
-        let held = log.budget.held.clone();
-        let ring = Ring::new(kind, keep, &self.limits, held, log.forgotten.clone());
-        let topic = Arc::new(Topic::new(name.clone(), ring, self.shards.len()));
+        let mut gone = log.forgotten.clone();
+        if kind == TopicKind::Signal {
+            gone.merge(&log.signals_gone);
+        }
+        let ring = Ring::new(kind, keep, &self.limits, log.budget.held.clone(), gone);
+        let topic = Arc::new(Topic::new(name.clone(), ring, self.shards.len(), self.patterns.are_heard()));
         log.topics.insert(name.clone(), topic.clone());
         log.counted[kind_at(kind)].topics += 1;
+        self.patterns.begin(&topic);
         Some(topic)
     }
 }
@@ -208,5 +356,7 @@ impl Drop for Shared {
     fn drop(&mut self) {
         // The shards wait for a publish that cannot come any more: let them see that the hub is gone.
         self.shards.iter().for_each(|shard| shard.wake.notify_one());
+        // So does the driver.
+        self.outgoing.notify_one();
     }
 }

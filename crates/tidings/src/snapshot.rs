@@ -87,6 +87,8 @@ pub struct HubInfo {
     pub held_bytes: usize,
     /// Bytes that they may hold: [`Limits::bytes_max`](crate::Limits).
     pub bytes_max: usize,
+    /// Gaps told on whole patterns; those on a topic are with its kind.
+    pub pattern_gaps: u64,
     /// Place of the newest entry in the node's log.
     pub index: u64,
     /// Of State topics.
@@ -143,7 +145,8 @@ impl HubInfo {
         });
         let (node, epoch, readers) = (shared.node.clone(), shared.epoch, shared.readers.load(Ordering::Relaxed));
         let (held_bytes, bytes_max) = (held.all_bytes(), shared.limits.bytes_max);
-        Self { node, epoch, readers, held_bytes, bytes_max, index, state, events, signal }
+        let pattern_gaps = shared.pattern_gaps();
+        Self { node, epoch, readers, held_bytes, bytes_max, pattern_gaps, index, state, events, signal }
     }
 
     /// The kinds, each with its figures.

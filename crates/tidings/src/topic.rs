@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc, Mutex,
-    atomic::{AtomicU32, AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
 };
 
 use slab::Slab;
@@ -10,7 +10,7 @@ use tidings_wire::{TopicKind, TopicName};
 
 use crate::{budget::UNLISTED, counters::Told, lock, mailbox::Mailbox, ring::Ring};
 
-/// One topic. Lives in the node log's table, and as long as a reader holds it.
+/// One topic. Lives in the node log's table; a reader that holds it by name keeps it there.
 #[derive(Debug)]
 pub(crate) struct Topic {
     pub(crate) name: TopicName,
@@ -21,6 +21,13 @@ pub(crate) struct Topic {
     listeners: Box<[Mutex<Slab<Listener>>]>,
     /// All listeners: a publish to a topic without any wakes nobody.
     readers: AtomicU32,
+    /// Those that hold it by its name. The others found it through a pattern, and do not keep it.
+    by_name: AtomicU32,
+    /// Shards whose readers' patterns have not been asked about it, as bits: until they have been, a message wakes
+    /// them, also where nobody listens. Set where it begins, under the log's lock.
+    unintroduced: AtomicU64,
+    /// The table has let go of it. Set under the log's lock, before its listeners are marked for the last time.
+    forgotten: AtomicBool,
     /// Shards whose inbox holds this topic, as bits. Read and written only under the log's lock.
     pub(crate) queued: AtomicU64,
     /// Its place among the rings that can let go of something for the budget. Same rule.
@@ -29,6 +36,15 @@ pub(crate) struct Topic {
     pub(crate) published: AtomicU64,
     /// What its readers were told, since the node began.
     pub(crate) told: Told,
+}
+
+/// Why a reader listens to a topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Listens {
+    /// It holds its name.
+    ByName,
+    /// It holds a pattern that matches.
+    Found,
 }
 
 /// One reader's interest in a topic.
@@ -40,13 +56,18 @@ struct Listener {
 }
 
 impl Topic {
-    pub(crate) fn new(name: TopicName, ring: Ring, shards: usize) -> Self {
+    /// A topic that begins; `introduced` says whether patterns have to be asked about it.
+    pub(crate) fn new(name: TopicName, ring: Ring, shards: usize, introduced: bool) -> Self {
+        let unintroduced = if introduced { (1 << shards) - 1 } else { 0 };
         Self {
             name,
             kind: ring.kind(),
             ring: Mutex::new(ring),
             listeners: (0..shards).map(|_| Mutex::new(Slab::new())).collect(),
             readers: AtomicU32::new(0),
+            by_name: AtomicU32::new(0),
+            unintroduced: AtomicU64::new(unintroduced),
+            forgotten: AtomicBool::new(false),
             queued: AtomicU64::new(0),
             listed: AtomicU32::new(UNLISTED),
             published: AtomicU64::new(0),
@@ -55,15 +76,42 @@ impl Topic {
     }
 
     /// Adds a listener; the key takes it away again. Both are O(1).
-    pub(crate) fn listen(&self, mailbox: &Arc<Mailbox>, slot: u32) -> usize {
+    pub(crate) fn listen(&self, mailbox: &Arc<Mailbox>, slot: u32, why: Listens) -> usize {
         let key = lock(&self.listeners[mailbox.shard]).insert(Listener { mailbox: mailbox.clone(), slot });
         self.readers.fetch_add(1, Ordering::Relaxed);
+        if why == Listens::ByName {
+            self.by_name.fetch_add(1, Ordering::Relaxed);
+        }
         key
     }
 
-    pub(crate) fn unlisten(&self, shard: usize, key: usize) {
+    pub(crate) fn unlisten(&self, shard: usize, key: usize, why: Listens) {
         lock(&self.listeners[shard]).remove(key);
         self.readers.fetch_sub(1, Ordering::Relaxed);
+        if why == Listens::ByName {
+            self.by_name.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether a message on it has somebody to wake: a listener, or a pattern that may match.
+    pub(crate) fn is_heard(&self) -> bool {
+        self.readers() > 0 || self.unintroduced.load(Ordering::Relaxed) != 0
+    }
+
+    /// Whether a shard's patterns are to be asked about it: true once.
+    pub(crate) fn is_introduced_now(&self, shard: usize) -> bool {
+        let bit = 1 << shard;
+        self.unintroduced.load(Ordering::Relaxed) & bit != 0
+            && self.unintroduced.fetch_and(!bit, Ordering::Relaxed) & bit != 0
+    }
+
+    pub(crate) fn is_forgotten(&self) -> bool {
+        self.forgotten.load(Ordering::Acquire)
+    }
+
+    /// The table lets go of it.
+    pub(crate) fn forget(&self) {
+        self.forgotten.store(true, Ordering::Release);
     }
 
     pub(crate) fn readers(&self) -> u32 {
@@ -79,10 +127,10 @@ impl Topic {
         }
     }
 
-    /// Whether nothing would be lost with it: nobody listens, and it keeps nothing.
+    /// Whether nothing would be lost with it: nobody holds its name, and it keeps nothing.
     pub(crate) fn is_idle(&self, now_ms: u64) -> bool {
         let mut ring = lock(&self.ring);
         ring.expire(now_ms);
-        self.readers() == 0 && ring.len() == 0
+        self.by_name.load(Ordering::Relaxed) == 0 && ring.len() == 0
     }
 }

@@ -51,6 +51,12 @@ impl Vector {
         self.text.len()
     }
 
+    /// Takes an origin off the list.
+    pub(crate) fn forget(&mut self, origin: OriginTag) {
+        self.cursor.forget(origin);
+        self.text = self.cursor.to_string();
+    }
+
     /// Moves an origin's stamp.
     pub(crate) fn set(&mut self, origin: OriginTag, stamp: u64) {
         let place = self.cursor.iter().position(|(tag, _)| tag == origin);

@@ -61,7 +61,7 @@ async fn a_snapshot_stands_for_the_values_before_it() {
     let hub = hub();
     publish(&hub, "value/a", [1]);
     let mut reader = hub.reader().unwrap();
-    assert!(reader.join(1, vec![(name("value/a"), Start::RETAINED)]).is_empty());
+    assert!(reader.join(1, vec![(support::pattern("value/a"), Start::RETAINED)]).is_empty());
     // The reader has joined, and reads only now.
     publish(&hub, "value/a", [2, 3, 4]);
     read_up_to_here(&mut reader).await;

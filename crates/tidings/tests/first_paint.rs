@@ -3,7 +3,7 @@
 mod support;
 
 use support::{
-    Said, hub, hub_with, joined, messages, name, publish, read, read_up_to_here, said, said_of_topics, value,
+    Said, hub, hub_with, joined, messages, name, pattern, publish, read, read_up_to_here, said, said_of_topics, value,
 };
 use tidings::{Delivery, Hub, Start};
 
@@ -104,7 +104,7 @@ async fn between_paint_and_stream_nothing_is_lost_while_publishers_hammer() {
         let mut newest = painted_value.first().copied();
 
         let mut reader = hub.reader().unwrap();
-        assert!(reader.join(1, vec![(name("history/a"), start), (name("value/a"), value_start)]).is_empty());
+        assert!(reader.join(1, vec![(pattern("history/a"), start), (pattern("value/a"), value_start)]).is_empty());
         let mut through = false;
         let mut batches = 0;
         while !through || (!last && batches < 3 && expected < EACH) {

@@ -54,7 +54,7 @@ async fn a_cursor_resumes_for_as_long_as_is_configured() {
 
 #[tokio::test]
 async fn a_deletion_is_remembered_for_as_long_as_is_configured() {
-    let (hub, clock) = hub_with(|limits| limits.tombstone_s = 7_200);
+    let (hub, clock) = hub_with(|limits| limits.tombstone_age_s = 7_200);
     publish(&hub, "value/a", [1]);
     hub.clear("value/a").unwrap();
     clock.advance(7_199);
@@ -65,8 +65,8 @@ async fn a_deletion_is_remembered_for_as_long_as_is_configured() {
 
 #[tokio::test]
 async fn a_deletion_is_remembered_at_least_as_long_as_a_cursor_resumes() {
-    let (hub, clock) = hub_with(|limits| (limits.tombstone_s, limits.cursor_age_s_max) = (1, 100));
-    assert_eq!(hub.limits().tombstone_s, 100);
+    let (hub, clock) = hub_with(|limits| (limits.tombstone_age_s, limits.cursor_age_s_max) = (1, 100));
+    assert_eq!(hub.limits().tombstone_age_s, 100);
     publish(&hub, "value/a", [1]);
     let cursor = hub.cursor();
     hub.clear("value/a").unwrap();

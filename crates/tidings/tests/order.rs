@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use support::{
-    Said, cursor_of, hub_with, join, joined, messages, name, poll_once, publish, read, read_up_to_here, said,
+    Said, cursor_of, hub_with, join, joined, messages, pattern, poll_once, publish, read, read_up_to_here, said,
     said_of_topics, shards_have_marked, value, within,
 };
 use tidings::{Delivery, Hub, Reader, Start, wire::event::GapCause};
@@ -34,7 +34,7 @@ async fn a_join_is_one_event_for_all_topics() {
     publish(&hub, "history/b", 0..10);
     publish(&hub, "history/a", 10..20);
     publish(&hub, "history/b", 20..30);
-    assert!(reader.join(7, vec![(name("history/b"), Start::RETAINED)]).is_empty());
+    assert!(reader.join(7, vec![(pattern("history/b"), Start::RETAINED)]).is_empty());
     let mut wanted =
         [messages("history/b", 0..10), messages("history/a", 10..20), messages("history/b", 20..30)].concat();
     wanted.push(Said::Joined(7));
@@ -47,9 +47,9 @@ async fn a_join_stands_at_its_place_among_the_messages() {
     let (hub, _clock) = hub_with(|_| {});
     let mut reader = hub.reader().unwrap();
     publish(&hub, "history/a", [0]);
-    assert!(reader.join(1, vec![(name("history/a"), Start::RETAINED)]).is_empty());
+    assert!(reader.join(1, vec![(pattern("history/a"), Start::RETAINED)]).is_empty());
     publish(&hub, "history/a", [1]);
-    assert!(reader.join(2, vec![(name("history/b"), Start::Now)]).is_empty());
+    assert!(reader.join(2, vec![(pattern("history/b"), Start::Now)]).is_empty());
     publish(&hub, "history/b", [2]);
     shards_have_marked().await;
     let wanted = [
@@ -68,7 +68,7 @@ async fn what_was_left_is_silent_and_comes_back_from_where_it_is_joined() {
     let (mut reader, _) = joined(&hub, &["history/a", "history/b"], &Start::Now).await;
     publish(&hub, "history/a", 0..5);
     publish(&hub, "history/b", 5..10);
-    assert!(reader.leave(&name("history/a")), "with five messages unread");
+    assert!(reader.leave(&pattern("history/a")), "with five messages unread");
     assert_eq!(said(&read_up_to_here(&mut reader).await), messages("history/b", 5..10));
     publish(&hub, "history/a", 10..12);
     let cursor = hub.cursor();
@@ -90,7 +90,7 @@ async fn a_batch_is_about_as_long_as_the_limit_however_many_topics_there_are() {
         names.iter().for_each(|topic| publish(&hub, topic, [step]));
     }
     let mut reader = hub.reader().unwrap();
-    assert!(reader.join(1, names.iter().map(|topic| (name(topic), Start::RETAINED)).collect()).is_empty());
+    assert!(reader.join(1, names.iter().map(|topic| (pattern(topic), Start::RETAINED)).collect()).is_empty());
     let (mut count, mut longest) = (0, 0);
     while count < 900 {
         let batch = said_of_topics(&read(&mut reader).await).len();
@@ -142,12 +142,12 @@ async fn indexes_rise_over_all_topics_while_some_are_joined_and_left() {
         if call % 3 == 0 {
             let topic = TOPICS[2 + call as usize % 2];
             if call % 2 == 0 {
-                reader.leave(&name(topic));
+                reader.leave(&pattern(topic));
             }
             // Its values go on from the join: from the place of the log where it is now.
             next.remove(topic);
-            reader.leave(&name(topic));
-            assert!(reader.join(call, vec![(name(topic), Start::Now)]).is_empty());
+            reader.leave(&pattern(topic));
+            assert!(reader.join(call, vec![(pattern(topic), Start::Now)]).is_empty());
         }
     }
     for publisher in publishers {
@@ -162,7 +162,7 @@ async fn indexes_rise_over_all_topics_while_some_are_joined_and_left() {
 async fn nothing_is_read_past_an_unmarked_topic(topics: u64, listeners: usize, messages: u64) {
     let (hub, _clock) = hub_with(|_| {});
     let topics: Vec<_> = (0..topics).map(|topic| format!("history/{topic}")).collect();
-    let start = || topics.iter().map(|topic| (name(topic), Start::Now)).collect::<Vec<_>>();
+    let start = || topics.iter().map(|topic| (pattern(topic), Start::Now)).collect::<Vec<_>>();
     let mut readers: Vec<_> = (0..=listeners).map(|_| hub.reader().unwrap()).collect();
     readers.iter_mut().for_each(|reader| assert!(reader.join(1, start()).is_empty()));
     let publisher = {
@@ -331,7 +331,7 @@ impl Model {
                 From::Retained(last) => Start::Retained { last: *last },
                 From::After(at) => Start::After(at.get(&self.cursors).clone()),
             };
-            (name(TOPICS[*topic]), start)
+            (pattern(TOPICS[*topic]), start)
         });
         assert!(self.reader.join(self.call, wanted.collect()).is_empty());
         for (topic, from) in topics {
@@ -453,7 +453,7 @@ impl Model {
         self.reader = self.hub.reader().unwrap();
         self.call += 1;
         let start = Start::After(cursor);
-        let wanted = topics.iter().map(|topic| (name(TOPICS[*topic]), start.clone())).collect();
+        let wanted = topics.iter().map(|topic| (pattern(TOPICS[*topic]), start.clone())).collect();
         assert!(self.reader.join(self.call, wanted).is_empty());
         for topic in topics {
             self.held.insert(topic, Held::after(after, self.gone(topic)));
@@ -475,7 +475,7 @@ impl Model {
                 }
                 Step::Join(topics) => self.join(&topics),
                 Step::Leave(topic) => {
-                    let left = self.reader.leave(&name(TOPICS[topic]));
+                    let left = self.reader.leave(&pattern(TOPICS[topic]));
                     assert_eq!(left, self.held.remove(&topic).is_some());
                 }
                 Step::Poll => self.poll(),

@@ -5,8 +5,8 @@ mod support;
 use std::collections::HashMap;
 
 use support::{
-    HandClock, Said, cursor_of, hub, hub_on, hub_with, join, joined, messages, name, number, poll_once, publish, read,
-    read_up_to_here, said, said_of_topics, shards_have_marked, value,
+    HandClock, Said, cursor_of, hub, hub_on, hub_with, join, joined, messages, name, number, pattern, poll_once,
+    publish, read, read_up_to_here, said, said_of_topics, shards_have_marked, value,
 };
 use tidings::{
     Delivery, Hub, Start,
@@ -66,7 +66,7 @@ async fn a_value_newer_than_the_join_is_handed_out_once() {
     let hub = hub();
     publish(&hub, "value/a", [1]);
     let mut reader = hub.reader().unwrap();
-    assert!(reader.join(1, vec![(name("value/a"), Start::RETAINED)]).is_empty());
+    assert!(reader.join(1, vec![(pattern("value/a"), Start::RETAINED)]).is_empty());
     publish(&hub, "value/a", [2]);
     assert_eq!(said_of_topics(&read_up_to_here(&mut reader).await), [snapshot("value/a", Some(2))]);
 }
@@ -86,7 +86,7 @@ async fn a_cut_at_any_step_makes_no_hole_and_no_double() {
         let (mut heard, mut cursor) = (Vec::new(), start.clone());
         for rest in [cut, usize::MAX] {
             let mut reader = hub.reader().unwrap();
-            let topics = ["history/a", "history/b"].map(|topic| (name(topic), Start::After(cursor.clone())));
+            let topics = ["history/a", "history/b"].map(|topic| (pattern(topic), Start::After(cursor.clone())));
             assert!(reader.join(1, topics.into()).is_empty());
             for delivery in read_up_to_here(&mut reader).await.into_iter().take(rest) {
                 cursor = cursor_of(&delivery).unwrap_or(cursor);
@@ -103,7 +103,7 @@ async fn a_cut_at_any_step_makes_no_hole_and_no_double() {
 async fn the_cursor_of_a_join_is_not_below_what_was_handed_out_before_it() {
     let hub = hub();
     let mut reader = hub.reader().unwrap();
-    assert!(reader.join(1, vec![(name("history/a"), Start::Now)]).is_empty());
+    assert!(reader.join(1, vec![(pattern("history/a"), Start::Now)]).is_empty());
     publish(&hub, "history/a", 0..3);
     let mut heard = Vec::new();
     let mut cursor = None;
@@ -139,7 +139,7 @@ async fn hammered(batch: usize, topics: [&'static str; 2], each: u64, contiguous
     while topics.iter().any(|topic| next.get(*topic) != Some(&each)) {
         round += 1;
         let mut reader = hub.reader().unwrap();
-        let wanted = topics.map(|topic| (name(topic), Start::After(cursor.clone())));
+        let wanted = topics.map(|topic| (pattern(topic), Start::After(cursor.clone())));
         assert!(reader.join(1, wanted.into()).is_empty());
         // 0, 1, 2 … deliveries until the cut; now and then more than a batch, so that it gets on.
         let mut left = if round.is_multiple_of(16) { 200 } else { round % 16 };
@@ -203,7 +203,7 @@ async fn a_join_under_fire_has_no_hole_at_its_place() {
     };
     while !publisher.is_finished() {
         let mut reader = hub.reader().unwrap();
-        assert!(reader.join(1, vec![(name("history/a"), Start::Now)]).is_empty());
+        assert!(reader.join(1, vec![(pattern("history/a"), Start::Now)]).is_empty());
         let (mut place, mut first) = (None, None);
         while place.is_none() || first.is_none() && place < Some(EACH) {
             for delivery in read(&mut reader).await {
@@ -331,7 +331,7 @@ async fn what_the_cursor_covers_is_no_loss_when_it_goes_before_the_first_poll() 
     let hub = hub();
     publish(&hub, "short/a", 0..4);
     let mut reader = hub.reader().unwrap();
-    assert!(reader.join(1, vec![(name("short/a"), Start::After(hub.cursor()))]).is_empty());
+    assert!(reader.join(1, vec![(pattern("short/a"), Start::After(hub.cursor()))]).is_empty());
     publish(&hub, "short/a", [4]);
     assert_eq!(said_of_topics(&read_up_to_here(&mut reader).await), messages("short/a", [4]));
     assert_eq!(hub.gaps(), 0);
@@ -344,7 +344,7 @@ async fn what_goes_from_the_retained_before_the_first_poll_is_no_loss() {
     let hub = hub();
     publish(&hub, "short/a", 0..4);
     let mut reader = hub.reader().unwrap();
-    assert!(reader.join(1, vec![(name("short/a"), Start::RETAINED)]).is_empty());
+    assert!(reader.join(1, vec![(pattern("short/a"), Start::RETAINED)]).is_empty());
     publish(&hub, "short/a", [4]);
     assert_eq!(said_of_topics(&read_up_to_here(&mut reader).await), messages("short/a", 1..5));
     publish(&hub, "short/a", 5..10);
@@ -540,7 +540,7 @@ async fn each_topic_has_a_floor_of_its_own() {
         let mut reader = hub.reader().unwrap();
         let starts = topics.map(|topic| {
             let cursor = if topic == "history/a" { before.clone() } else { after.clone() };
-            (name(topic), Start::After(cursor))
+            (pattern(topic), Start::After(cursor))
         });
         assert!(reader.join(1, starts.into()).is_empty());
         let wanted = [messages("history/a", [1]), messages("history/b", [3])].concat();
@@ -557,7 +557,7 @@ async fn joining_again_before_it_is_polled_says_each_thing_once() {
     foreign.set(OriginTag::from_low_bits(7), 1);
     let mut reader = hub.reader().unwrap();
     for call in 0..100 {
-        assert!(reader.join(call, vec![(name("value/a"), Start::After(foreign.to_string().into()))]).is_empty());
+        assert!(reader.join(call, vec![(pattern("value/a"), Start::After(foreign.to_string().into()))]).is_empty());
     }
     let heard = said_of_topics(&read_up_to_here(&mut reader).await);
     assert_eq!(heard, [Said::Rewound, gap("value/a", GapCause::Rewound), snapshot("value/a", Some(1))]);

@@ -38,7 +38,7 @@ async fn one_stream_carries_topics_that_come_and_go() {
     site.hub.publish(&VALUE.at(), &2).unwrap();
     site.say("both");
     assert_eq!(client.until("\"both\"").await, ["2", "\"both\""]);
-    let change = Change { page, call: 3, hold: vec![], release: vec![name("demo/log")] };
+    let change = Change { page, call: 3, hold: vec![], release: vec![name("demo/log").into()] };
     assert_eq!(site.change(&change).await, StatusCode::ACCEPTED);
     client.until("joined 3 live 0 refused 0").await;
     site.say("unheard");
@@ -53,7 +53,7 @@ async fn an_older_call_that_arrives_late_changes_nothing() {
     let mut client = site.open(1, vec![]).await;
     let page = page_id(&mut client).await;
     client.until("joined 1 live 0 refused 0").await;
-    let log = || vec![name("demo/log")];
+    let log = || vec![name("demo/log").into()];
     // Held by call 2, let go by call 3; 3 arrives first.
     let change = |call, hold, release| Change { page: page.clone(), call, hold, release };
     assert_eq!(site.change(&change(3, vec![], log())).await, StatusCode::ACCEPTED);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tidings::{
     Hub, Payload, anyone, nobody,
     wire::{
-        Events, State, TopicName,
+        Events, Pattern, State,
         event::Event,
         live::{Change, DEFAULT_PREFIX, Hold, Open},
         sse::{Decoder, RawEvent},
@@ -105,7 +105,7 @@ pub(crate) async fn error_code(response: Response<Body>) -> (StatusCode, String)
 }
 
 pub(crate) fn hold(topic: &str, after: Option<&str>) -> Hold {
-    Hold { topic: TopicName::new(topic).unwrap(), after: after.map(str::to_owned), last: None }
+    Hold { topic: Pattern::new(topic).unwrap(), after: after.map(str::to_owned), last: None }
 }
 
 /// Reads a stream's events.
@@ -163,6 +163,7 @@ fn short(event: &Event) -> String {
             format!("snapshot {}", snapshot.value.as_ref().map_or("none", |value| value.data.get()))
         }
         Event::Gap(gap) => format!("gap {}", gap.cause.as_str()),
+        Event::Complete(complete) => format!("complete {}", complete.pattern),
         Event::Rewound => "rewound".to_owned(),
         Event::Joining(joining) => format!("joining {}", joining.call),
         Event::Joined(joined) => {

@@ -37,7 +37,7 @@ fn message(topic: &str, stamp: u64) -> Event {
 }
 
 fn joined(call: u64, live: &[&str]) -> Event {
-    Event::Joined(Joined { call, live: live.iter().map(|topic| name(topic)).collect(), refused: Vec::new() })
+    Event::Joined(Joined { call, live: live.iter().map(|topic| name(topic).into()).collect(), refused: Vec::new() })
 }
 
 fn painted(topic: &str, stamps: &[u64], at: u64) -> Painted {
@@ -183,7 +183,7 @@ fn a_rewound_node_begins_anew() {
     let (_, heard) = hold(&mut page, "a", Some(painted("a", &[8], 8)));
     open(&mut page);
     hear(&mut page, &Event::Rewound, None);
-    hear(&mut page, &Event::Gap(Gap { topic: name("a"), cause: GapCause::Rewound }), None);
+    hear(&mut page, &Event::Gap(Gap { topic: name("a").into(), cause: GapCause::Rewound }), None);
     hear(&mut page, &message("a", 1), Some(1));
     hear(&mut page, &joined(1, &["a"]), Some(1));
     assert_eq!(*heard.borrow(), ["gap rewound", "1", "joined"], "a lower stamp is no repetition now");
@@ -202,7 +202,7 @@ fn the_last_component_takes_its_topic_along() {
     assert!(page.change().is_none(), "the other one still holds it");
     page.release(&second);
     let change = page.change().unwrap();
-    assert_eq!((change.call, change.release), (2, vec![name("a")]));
+    assert_eq!((change.call, change.release), (2, vec![name("a").into()]));
     hear(&mut page, &message("a", 2), Some(2));
     assert_eq!(*heard.borrow(), ["joined"], "who has let go hears nothing");
     assert!(page.is_empty());
@@ -290,7 +290,7 @@ fn changes_before_hello_travel_after_it() {
     hear(&mut page, &Event::Hello(hello), None);
     let change = page.change().unwrap();
     assert_eq!((change.page.as_str(), change.call), ("p", 2));
-    assert_eq!(change.hold[0].topic, name("b"));
+    assert_eq!(change.hold[0].topic, name("b").into());
 }
 
 #[test]
@@ -313,7 +313,7 @@ fn a_refused_topic_is_told() {
     let mut page = Page::default();
     let (_, heard) = hold(&mut page, "a", None);
     open(&mut page);
-    let refused = vec![Refused { topic: name("a"), reason: RefusedReason::Forbidden }];
+    let refused = vec![Refused { topic: name("a").into(), reason: RefusedReason::Forbidden }];
     hear(&mut page, &Event::Joined(Joined { call: 1, live: Vec::new(), refused }), Some(1));
     assert_eq!(*heard.borrow(), ["refused"]);
 }

@@ -3,9 +3,14 @@
 //! One frame is one [`Frame`], in [postcard](https://postcard.jamesmunns.com/wire-format)'s encoding, behind a head
 //! that never changes: magic byte, wire version, and the sender.
 
-use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize, Serializer};
 use thiserror::Error;
 use tidings_wire::{NodeName, OriginTag, TopicName, Version};
+
+use super::Interest;
+use crate::{Payload, entry::Entry};
 
 /// First byte of every frame: what is not ours is told apart before anything is decoded.
 const MAGIC: u8 = 0xB7;
@@ -14,7 +19,7 @@ const MAGIC: u8 = 0xB7;
 pub(crate) const FRAME_VERSION: u8 = 1;
 
 /// Bytes of a frame: four of the largest messages, so that a full frame never has to be cut inside one.
-pub(crate) const FRAME_BYTES_MAX: usize = 4 * 1024 * 1024 + 64 * 1024;
+pub const FRAME_BYTES_MAX: usize = 4 * 1024 * 1024 + 64 * 1024;
 
 /// Entries of one data frame.
 pub(crate) const FRAME_ENTRIES_MAX: usize = 512;
@@ -22,38 +27,62 @@ pub(crate) const FRAME_ENTRIES_MAX: usize = 512;
 /// Payload bytes after which a data frame takes no further entry.
 pub(crate) const FRAME_PAYLOAD_BYTES: usize = 256 * 1024;
 
-/// A frame with its sender.
+/// A frame with its sender. What came is of [`WireEntry`], what goes out of [`Outgoing`]: the same bytes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Envelope {
+pub(crate) struct Envelope<E = WireEntry> {
     pub(crate) node: NodeName,
     pub(crate) epoch: u64,
-    pub(crate) frame: Frame,
+    pub(crate) frame: Frame<E>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) enum Frame {
-    /// What the sender has applied of every origin, itself included.
-    Beat { applied: Vec<(Tag, u64)> },
+pub(crate) enum Frame<E = WireEntry> {
+    /// Where the sender stands.
+    Beat(Beat),
     /// Asks for what an origin published above a stamp.
     Need { origin: Tag, have: u64 },
     /// All that an origin published with stamps in `(from, to]`, as far as the sender holds it.
-    Data(Data),
+    Data(Data<E>),
+    /// Asks for a beat as soon as the sender's messages up to this stamp are applied.
+    Confirm { stamp: u64 },
+    /// A message for this node alone: it has no stamp, and is lost with the frame.
+    Direct(E),
+    /// The State topics that the sender holds, for a receiver whose deletions are past repair.
+    Holds(Holds),
     /// The sender stops, having published up to this stamp.
     Leave { stamp: u64 },
 }
 
-/// Decides the stamps `(from, to]` of an origin: what is not among the entries was superseded, or is lost.
+/// Where a node stands. Says nothing that a later one does not say again: it may be lost.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Beat {
+    /// What the sender has applied of every origin, itself included.
+    pub(crate) applied: Vec<(Tag, u64)>,
+    /// For how many milliseconds each of those has been dead. Those of the sender and of its peers are left out.
+    pub(crate) dead: Vec<(Tag, u64)>,
+    /// What it has applied of origins that are long dead and no more in its cursors; not in every beat.
+    pub(crate) retired: Vec<(Tag, u64)>,
+    /// Which Signal topics it needs, until the receiver has said that it knows.
+    pub(crate) wants: Option<Interest>,
+    /// The version of the receiver's interest by which the sender filters, and the stamp from which on it does.
+    pub(crate) heard: Option<(u64, u64)>,
+}
+
+/// Decides the stamps `(from, to]` of an origin: what is not among the entries was superseded, is not of the
+/// receiver's interest, or is lost.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Data {
+pub(crate) struct Data<E = WireEntry> {
     pub(crate) origin: Tag,
     pub(crate) from: u64,
     pub(crate) to: u64,
     /// In stamp order.
-    pub(crate) entries: Vec<WireEntry>,
+    pub(crate) entries: Vec<E>,
     /// Topics of which messages in that range are gone at the sender, with the highest stamp gone.
     pub(crate) lost: Vec<(TopicName, u64)>,
     /// Up to this stamp, messages are gone on topics whose names the sender has forgotten too; 0 for none.
     pub(crate) lost_elsewhere: u64,
+    /// Up to this stamp, deletions are no more remembered at the sender; 0 for none. A [`Holds`] precedes.
+    pub(crate) deleted: u64,
 }
 
 /// A message between nodes. The origin stands in [`Data`].
@@ -66,12 +95,75 @@ pub(crate) struct WireEntry {
     pub(crate) id: Option<Box<str>>,
     /// `None` clears a State topic.
     pub(crate) payload: Option<Box<str>>,
+    /// The origin's own message with this stamp was superseded at the sender: this is the value that did so, of this
+    /// origin, with this stamp there.
+    pub(crate) author: Option<(Tag, u64)>,
 }
 
 impl WireEntry {
+    /// Its version, on a link from this origin.
     pub(crate) fn version(&self, origin: OriginTag) -> Version {
-        Version::from_clock(self.clock, origin)
+        Version::from_clock(self.clock, self.author.map_or(origin, |(author, _)| author.into()))
     }
+}
+
+/// An entry on its way out: [`WireEntry`]'s bytes, without a copy of the payload until they are written.
+#[derive(Debug, Clone)]
+pub(crate) struct Outgoing {
+    pub(crate) entry: Arc<Entry>,
+    /// It stands in for another origin's message with this stamp, which it superseded.
+    pub(crate) superseded: Option<u64>,
+}
+
+impl From<Arc<Entry>> for Outgoing {
+    fn from(entry: Arc<Entry>) -> Self {
+        Self { entry, superseded: None }
+    }
+}
+
+impl Outgoing {
+    /// The stamp that it decides.
+    pub(crate) fn stamp(&self) -> u64 {
+        self.superseded.unwrap_or(self.entry.stamp)
+    }
+}
+
+impl PartialEq for Outgoing {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.entry, &other.entry) && self.superseded == other.superseded
+    }
+}
+
+/// [`WireEntry`] with borrowed parts: field by field the same, for the encoding has no names.
+#[derive(Serialize)]
+struct WireEntryRef<'a> {
+    topic: &'a TopicName,
+    clock: u64,
+    stamp: u64,
+    from: Option<&'a str>,
+    id: Option<&'a str>,
+    payload: Option<&'a str>,
+    author: Option<(Tag, u64)>,
+}
+
+impl Serialize for Outgoing {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let entry = &self.entry;
+        let (topic, clock, stamp) = (&entry.topic, entry.version.clock(), self.stamp());
+        let payload = entry.payload.as_ref().map(Payload::as_str);
+        let author = self.superseded.map(|_| (entry.version.origin().into(), entry.stamp));
+        WireEntryRef { topic, clock, stamp, from: entry.from.as_deref(), id: entry.id.as_deref(), payload, author }
+            .serialize(serializer)
+    }
+}
+
+/// The State topics of a node, as hashes of their names.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Holds {
+    /// What the sender had applied when it made the list.
+    pub(crate) applied: Vec<(Tag, u64)>,
+    /// Sorted.
+    pub(crate) topics: Vec<u64>,
 }
 
 /// An [`OriginTag`] as its number.
@@ -104,13 +196,15 @@ pub(crate) enum FrameError {
     Malformed(String),
 }
 
-impl Envelope {
+impl<E: Serialize> Envelope<E> {
     pub(crate) fn encode(&self) -> Result<Vec<u8>, FrameError> {
         let head = vec![MAGIC, FRAME_VERSION];
         let bytes = postcard::to_extend(self, head).map_err(|error| FrameError::Malformed(error.to_string()))?;
         if bytes.len() > FRAME_BYTES_MAX { Err(FrameError::TooLong(bytes.len())) } else { Ok(bytes) }
     }
+}
 
+impl Envelope {
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, FrameError> {
         if bytes.len() > FRAME_BYTES_MAX {
             return Err(FrameError::TooLong(bytes.len()));
@@ -141,9 +235,11 @@ mod tests {
             from: None,
             id: Some("x".into()),
             payload: Some("{}".into()),
+            author: None,
         };
         let origin = OriginTag::from_low_bits(9).into();
-        let data = Data { origin, from: 2, to: 3, entries: vec![entry], lost: Vec::new(), lost_elsewhere: 0 };
+        let data =
+            Data { origin, from: 2, to: 3, entries: vec![entry], lost: Vec::new(), lost_elsewhere: 0, deleted: 0 };
         Envelope { node: NodeName::new("alpha").unwrap(), epoch: 5, frame: Frame::Data(data) }
     }
 

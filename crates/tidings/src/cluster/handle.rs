@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use tidings_wire::{Cursor, NodeName, OriginTag, TopicKind, event::GapCause};
+use tidings_wire::{NodeName, OriginTag, Pattern, TopicKind, TopicName, event::GapCause};
 
-use super::{Data, Envelope, Event, Frame, Peer, Send, serve};
+use super::{Beat, Data, Envelope, Event, Frame, Holds, MemberState, Peer, Send, frame::WireEntry, serve};
 use crate::{
     Payload,
     hlc::AHEAD_MS_MAX,
@@ -21,6 +21,32 @@ pub(crate) struct Outcome {
     pub(crate) send: Vec<Send>,
     /// Shards have something to do.
     pub(crate) woken: bool,
+    /// A node came or went, or told that it has applied more.
+    pub(crate) news: bool,
+}
+
+/// Why a frame that is a peer's own is not taken: its link ends.
+#[derive(Debug)]
+enum Refusal {
+    /// Its stamps do not ascend within its range.
+    Disorder,
+    /// Its clock is more than a day ahead.
+    Clock,
+    /// It brings more topics than twice this node's limit.
+    TooManyTopics,
+    /// It brings more State than twice what this node may hold.
+    NoRoom,
+}
+
+impl Refusal {
+    fn reason(&self) -> String {
+        match self {
+            Self::Disorder => "its frame's stamps are not in order: run one build of the library on all nodes".into(),
+            Self::Clock => "its clock is more than a day ahead: set the clocks of both nodes".into(),
+            Self::NoRoom => "it brings more State than twice `bytes_max`: raise that on this node".into(),
+            Self::TooManyTopics => "it brings more than twice `topics_max` topics: raise that on this node".into(),
+        }
+    }
 }
 
 impl Shared {
@@ -29,77 +55,119 @@ impl Shared {
         let now = self.now();
         let mut log = self.log();
         let mut outcome = Outcome::default();
+        if log.cluster.is_none() {
+            return outcome;
+        }
+        let stops = matches!(event, Event::Stop);
         match event {
             Event::Up(node) => {
-                let Some(cluster) = &mut log.cluster else { return outcome };
-                cluster.peers.insert(node.clone(), Peer::default());
-                outcome.send.push(Send { to: node, frame: log.beat() });
-            }
-            Event::Down(node) => {
-                let Some(cluster) = &mut log.cluster else { return outcome };
-                let known = cluster.peers.remove(&node).and_then(|peer| peer.origin);
-                outcome.woken = known.is_some() && self.gap_all(&mut log, now, GapCause::NodeDied);
-            }
-            Event::Received(envelope) => self.received(&mut log, now, envelope, &mut outcome),
-            Event::Tick => {
-                if log.cluster.as_mut().is_some_and(|cluster| cluster.beat_is_due(now)) {
-                    let beat = log.beat();
-                    let peers = log.cluster.iter().flat_map(|cluster| cluster.peers.keys().cloned());
-                    outcome.send.extend(peers.map(|to| Send { to, frame: beat.clone() }));
+                if let Some(cluster) = &mut log.cluster {
+                    outcome.news = cluster.open(&node, now);
                 }
-                log.ask_for_what_lacks(now, &mut outcome.send);
+            }
+            Event::Down(node) => self.gone(&mut log, now, &node, MemberState::Down, None, &mut outcome),
+            Event::Received(envelope) => self.received(&mut log, now, envelope, &mut outcome),
+            Event::Unreadable(node, error) => {
+                self.gone(&mut log, now, &node, MemberState::Incompatible, Some(error.to_string()), &mut outcome);
+            }
+            Event::Tick => {
+                let is_held = |pattern: &Pattern| self.patterns.is_held(pattern);
+                log.tick(now, self.limits.cursor_age_s_max, is_held, &mut outcome);
+            }
+            Event::Flush => {}
+            Event::Stop => {
+                if let Some(cluster) = &mut log.cluster {
+                    cluster.beat_all();
+                }
             }
         }
-        outcome.send.extend(log.flush());
+        log.flush(now, &mut outcome.send);
+        if stops {
+            let (to, stamp) = (log.nodes_up(), log.head());
+            outcome.send.push(Send { to, frame: Frame::Leave { stamp } });
+        }
         drop(log);
         self.wake_waiting();
         outcome
     }
 
+    /// A peer is no more one. What it published last may be lost; readers are told, unless all of it is here.
+    fn gone(
+        &self,
+        log: &mut NodeLog,
+        now: Now,
+        node: &NodeName,
+        state: MemberState,
+        reason: Option<String>,
+        outcome: &mut Outcome,
+    ) {
+        let Some(cluster) = &mut log.cluster else { return };
+        let known = cluster.peers.contains_key(node);
+        let peer = cluster.close(node);
+        if state == MemberState::Down {
+            cluster.closed.remove(node);
+            // A node that left, or is refused, stays what it is when the engine loses it too.
+            if !known {
+                return;
+            }
+        }
+        if let Some(reason) = &reason {
+            tracing::error!(%node, reason, "a node is incompatible and is not heard");
+        }
+        outcome.news |= cluster.members.set(node, state, reason, now.wall_ms);
+        if peer.and_then(|peer| peer.origin).is_some() {
+            outcome.woken |= gap_all(log, now, GapCause::NodeDied);
+        }
+    }
+
     fn received(&self, log: &mut NodeLog, now: Now, envelope: Envelope, outcome: &mut Outcome) {
         let Envelope { node, epoch, frame } = envelope;
         let origin = OriginTag::of(&node, epoch);
-        let Some(peer) = log.peer(&node) else { return };
-        if peer.origin.is_some_and(|known| known != origin) {
-            // Another start of it, before the carrier has noticed that the last one ended.
-            *peer = Peer::default();
-            outcome.woken |= self.gap_all(log, now, GapCause::NodeDied);
+        let Some(cluster) = log.cluster.as_mut().filter(|cluster| !cluster.is_closed(&node, origin)) else { return };
+        let known = cluster.peers.get(&node).map(|peer| peer.origin);
+        let is_closed = cluster.closed.contains_key(&node);
+        // Another start of it, before the carrier has noticed that the last one ended.
+        let is_new = known.map_or(is_closed, |known| known.is_some_and(|known| known != origin));
+        if known.is_none() && !is_new {
+            return;
         }
-        let Some(peer) = log.peer(&node) else { return };
-        peer.origin = Some(origin);
+        if is_new {
+            outcome.news |= cluster.open(&node, now);
+        }
+        if is_new && known.is_some() {
+            outcome.woken |= gap_all(log, now, GapCause::NodeDied);
+        }
+        log.heard(&node, epoch, origin);
         match frame {
-            Frame::Beat { applied } => {
-                let me = log.me();
-                let Some(peer) = log.peer(&node) else { return };
-                peer.applied = applied.into_iter().map(|(tag, stamp)| (tag.into(), stamp)).collect();
-                let has = peer.applied.get(&me).copied().unwrap_or(0);
-                peer.sent.get_or_insert(has);
-                if planted(Plant::VectorJumpsAtBeat) {
-                    let head = peer.applied.get(&origin).copied().unwrap_or(0);
-                    log.decide(origin, head.max(log.applied().get(origin)));
-                }
-                log.ask_for_what_lacks(now, &mut outcome.send);
+            Frame::Beat(beat) => {
+                log.heard_beat(now, self.limits.cursor_age_s_max, &node, origin, beat, outcome);
             }
-            Frame::Need { origin, have } => {
-                let origin = OriginTag::from(origin);
-                if origin == log.me() {
-                    let Some(peer) = log.peer(&node) else { return };
-                    if !planted(Plant::NeedNotServed) {
-                        peer.sent = Some(have);
-                    }
-                } else {
-                    let frames = log.serve(origin, have).into_iter();
-                    outcome.send.extend(frames.map(|data| Send { to: node.clone(), frame: Frame::Data(data) }));
+            Frame::Need { origin: of, have } => log.need(&node, of.into(), have, &mut outcome.send),
+            Frame::Data(data) => match self.apply(log, now, &node, origin, data, &mut outcome.send) {
+                Ok(woken) => {
+                    outcome.woken |= woken;
+                    outcome.news = true;
                 }
+                Err(refusal) => {
+                    self.gone(log, now, &node, MemberState::Incompatible, Some(refusal.reason()), outcome);
+                }
+            },
+            Frame::Confirm { stamp } => {
+                if let Some(peer) = log.peer(&node) {
+                    peer.confirm = Some(stamp);
+                }
+                log.confirm(origin);
             }
-            Frame::Data(data) => outcome.woken |= self.apply(log, now, data, &mut outcome.send),
+            Frame::Direct(entry) => outcome.woken |= self.direct(log, now, origin, entry),
+            Frame::Holds(holds) => outcome.woken |= log.listed(now, &node, &holds),
             Frame::Leave { stamp } => {
-                let whole = log.applied().covers(origin, stamp);
+                let whole = log.has(origin) >= stamp;
                 if let Some(cluster) = &mut log.cluster {
-                    cluster.peers.remove(&node);
+                    cluster.close(&node);
+                    outcome.news |= cluster.members.set(&node, MemberState::Left, None, now.wall_ms);
                 }
                 if !whole {
-                    outcome.woken |= self.gap_all(log, now, GapCause::NodeDied);
+                    outcome.woken |= gap_all(log, now, GapCause::NodeDied);
                 }
             }
         }
@@ -107,70 +175,92 @@ impl Shared {
 
     /// Applies a range of an origin's messages, if everything before it is here. Says whether shards have something
     /// to do.
-    fn apply(&self, log: &mut NodeLog, now: Now, data: Data, send: &mut Vec<Send>) -> bool {
+    fn apply(
+        &self,
+        log: &mut NodeLog,
+        now: Now,
+        from: &NodeName,
+        sender: OriginTag,
+        data: Data,
+        send: &mut Vec<Send>,
+    ) -> Result<bool, Refusal> {
         let origin = OriginTag::from(data.origin);
-        let have = log.applied().get(origin);
-        if origin == log.me() || data.to <= have || !is_sound(&data, now) {
-            return false;
+        let have = log.has(origin);
+        if origin == log.me() || data.to <= have {
+            return Ok(false);
         }
-        if data.from > have && !planted(Plant::HoleAppliedOver) {
-            // A hole. Nothing behind it is kept: it comes again with what is missing.
+        check(&data, now)?;
+        let hole = data.from > have && !planted(Plant::HoleAppliedOver);
+        if hole || (data.deleted > have && !log.has_listed(from, origin, data.deleted)) {
+            // Nothing behind a hole is kept: it comes again with what is missing. So does what needs a list first.
             send.extend(log.cluster.as_mut().and_then(|cluster| cluster.ask(now, origin, have)));
-            return false;
+            return Ok(false);
         }
-        let mut woken = false;
-        for (name, stamp) in data.lost.iter().filter(|(_, stamp)| *stamp > have) {
-            let Some(topic) = self.topic(log, now, name) else { continue };
-            woken |= gap(log, now, &topic, origin, *stamp);
+        let mut woken = log.gap_lost(now, origin, have, &data, |log, name| self.topic(log, now, name));
+        if sender != origin && !planted(Plant::PullHidesSignals) {
+            woken |= log.gap_signals(now, origin, data.to);
         }
-        if data.lost_elsewhere > have {
-            for topic in all(log) {
-                woken |= gap(log, now, &topic, origin, data.lost_elsewhere);
-            }
-            raise(&mut log.forgotten, origin, data.lost_elsewhere);
-        }
+        raise(&mut log.deleted, origin, data.deleted);
+        let late = log.is_retired(origin);
         for entry in data.entries.into_iter().filter(|entry| entry.stamp > have) {
             let version = entry.version(origin);
-            // A full node keeps to its limit: what it cannot take is gone with a topic of an unknown name, and told to
-            // whoever resumes on one.
-            let Some(topic) = self.topic(log, now, &entry.topic) else {
-                tracing::warn!(topic = %entry.topic, "no room for a topic of another node");
-                raise(&mut log.forgotten, origin, entry.stamp);
-                continue;
-            };
+            let topic = self.remote_topic(log, now, &entry.topic).ok_or(Refusal::TooManyTopics)?;
+            if late && topic.kind != TopicKind::State {
+                // Hours old, and in no cursor: readers that come from elsewhere may have it.
+                woken |= log.gap(now, &topic, GapCause::Rewound, None);
+            }
             let payload = entry.payload.map(|payload| Payload::trusted(&payload));
             let message = Message { version, stamp: entry.stamp, from: entry.from, id: entry.id, payload, gap: None };
-            woken |= log.apply(now, &topic, message);
+            if !log.has_room_for_remote(&topic, &message) {
+                return Err(Refusal::NoRoom);
+            }
+            woken |= match entry.author {
+                Some((author, stamp)) => log.stand_in(now, &topic, author.into(), Message { stamp, ..message }),
+                None => log.apply(now, &topic, message),
+            };
         }
         log.decide(origin, data.to);
         if let Some(cluster) = &mut log.cluster {
             cluster.answered(origin);
         }
-        woken
+        log.confirm(origin);
+        Ok(woken)
     }
 
-    /// Tells all readers of topics with messages that some may be missing.
-    fn gap_all(&self, log: &mut NodeLog, now: Now, cause: GapCause) -> bool {
-        let mut woken = false;
-        for topic in all(log).into_iter().filter(|topic| topic.kind != TopicKind::State) {
-            woken |= log.gap(now, &topic, cause);
+    /// A message for this node alone.
+    fn direct(&self, log: &mut NodeLog, now: Now, origin: OriginTag, entry: WireEntry) -> bool {
+        let version = entry.version(origin);
+        let Some(topic) = self.topic(log, now, &entry.topic) else { return false };
+        if topic.kind != TopicKind::Signal || version.ms() > now.wall_ms + AHEAD_MS_MAX {
+            tracing::warn!(topic = %entry.topic, kind = %topic.kind, %origin, "a direct message is refused");
+            return false;
         }
-        woken
+        let payload = entry.payload.map(|payload| Payload::trusted(&payload));
+        let message = Message { version, stamp: 0, from: entry.from, id: entry.id, payload, gap: None };
+        log.enter_and_append(now, &topic, message)
+    }
+
+    /// Finds or makes a topic for another node's message: up to twice the limit, for what others have taken must not be
+    /// refused lightly.
+    fn remote_topic(&self, log: &mut NodeLog, now: Now, name: &TopicName) -> Option<Arc<Topic>> {
+        self.topic_within(log, now, name, 2 * self.limits.topics_max)
     }
 }
 
-/// Tells a topic's readers that messages of an origin are gone, and remembers it for cursors to come.
-fn gap(log: &mut NodeLog, now: Now, topic: &Arc<Topic>, origin: OriginTag, stamp: u64) -> bool {
-    if topic.kind == TopicKind::State {
-        return false;
+/// Tells all readers of topics with messages that some may be missing.
+fn gap_all(log: &mut NodeLog, now: Now, cause: GapCause) -> bool {
+    let mut woken = false;
+    for topic in all(log).into_iter().filter(|topic| topic.kind != TopicKind::State) {
+        woken |= log.gap(now, &topic, cause, None);
     }
-    lock(&topic.ring).note_gone(origin, stamp);
-    log.gap(now, topic, GapCause::Lost)
+    woken
 }
 
 /// A record of what is gone only rises.
-fn raise(gone: &mut Cursor, origin: OriginTag, stamp: u64) {
-    gone.set(origin, stamp.max(gone.get(origin)));
+fn raise(gone: &mut tidings_wire::Cursor, origin: OriginTag, stamp: u64) {
+    if gone.get(origin) < stamp {
+        gone.set(origin, stamp);
+    }
 }
 
 /// All topics, by name.
@@ -181,18 +271,18 @@ fn all(log: &NodeLog) -> Vec<Arc<Topic>> {
 }
 
 /// Stamps ascend within the range, and no clock is further ahead than a day.
-fn is_sound(data: &Data, now: Now) -> bool {
+fn check(data: &Data, now: Now) -> Result<(), Refusal> {
     let mut last = data.from;
     let ascends = data.entries.iter().all(|entry| {
         let above = entry.stamp > last && entry.stamp <= data.to;
         last = entry.stamp;
         above
     });
-    let in_time = data.entries.iter().all(|entry| entry.clock >> 16 <= now.wall_ms + AHEAD_MS_MAX);
-    if !(ascends && in_time) {
-        tracing::warn!(origin = %OriginTag::from(data.origin), ascends, in_time, "a frame was refused");
+    if !ascends {
+        return Err(Refusal::Disorder);
     }
-    ascends && in_time
+    let in_time = data.entries.iter().all(|entry| entry.clock >> 16 <= now.wall_ms + AHEAD_MS_MAX);
+    if in_time { Ok(()) } else { Err(Refusal::Clock) }
 }
 
 impl NodeLog {
@@ -200,50 +290,192 @@ impl NodeLog {
         self.cluster.as_mut()?.peers.get_mut(node)
     }
 
-    fn beat(&self) -> Frame {
-        Frame::Beat { applied: self.applied().iter().map(|(origin, stamp)| (origin.into(), stamp)).collect() }
+    fn nodes_up(&self) -> Vec<NodeName> {
+        self.cluster.iter().flat_map(|cluster| cluster.peers.keys().cloned()).collect()
     }
 
-    fn ask_for_what_lacks(&mut self, now: Now, send: &mut Vec<Send>) {
-        let applied = self.applied().clone();
-        let me = self.me();
+    fn tick(&mut self, now: Now, cursor_age_s: u64, is_held: impl Fn(&Pattern) -> bool, outcome: &mut Outcome) {
         let Some(cluster) = &mut self.cluster else { return };
-        for origin in cluster.lacking(|origin| if origin == me { u64::MAX } else { applied.get(origin) }) {
-            send.extend(cluster.ask(now, origin, applied.get(origin)));
+        if cluster.beat_is_due(now) {
+            cluster.needs.sweep(now.monotonic_ms, is_held);
+            cluster.beat_all();
+            self.retire(now, cursor_age_s);
+        }
+        let lacks = self.ask_for_what_lacks(now, &mut outcome.send);
+        if !lacks {
+            outcome.woken |= self.adopt(now);
         }
     }
 
-    /// What this node holds of an origin above a stamp, as frames.
-    fn serve(&self, origin: OriginTag, have: u64) -> Vec<Data> {
-        let to = self.applied().get(origin);
-        if to <= have {
-            return Vec::new();
+    /// A frame of this start of a node has come.
+    fn heard(&mut self, node: &NodeName, epoch: u64, origin: OriginTag) {
+        let Some(cluster) = &mut self.cluster else { return };
+        cluster.members.heard(node, epoch);
+        if let Some(peer) = cluster.peers.get_mut(node) {
+            peer.origin = Some(origin);
         }
-        let (entries, mut lost) = serve::from_rings(self.topics.values(), origin, have);
-        if planted(Plant::RepairWithoutGaps) {
-            lost.clear();
+        let back = cluster.origins.is_back(origin);
+        if let Some(has) = back {
+            self.decide(origin, has);
         }
-        serve::frames(origin, have, to, entries.iter(), lost, self.forgotten.get(origin))
     }
 
-    /// Sends every peer what this node has published and the peer was not sent.
-    pub(crate) fn flush(&mut self) -> Vec<Send> {
-        let (me, head) = (self.me(), self.head());
-        let Some(cluster) = &self.cluster else { return Vec::new() };
-        let mut sends = Vec::new();
-        let behind = cluster.peers.iter().filter_map(|(node, peer)| Some((node, peer.sent?)));
-        for (node, sent) in behind.filter(|(_, sent)| *sent < head) {
-            let frames = match cluster.resend.above(sent) {
-                Some(entries) => serve::frames(me, sent, head, entries, Vec::new(), 0),
-                None => self.serve(me, sent),
-            };
-            sends.extend(frames.into_iter().map(|data| Send { to: node.clone(), frame: Frame::Data(data) }));
+    fn heard_beat(
+        &mut self,
+        now: Now,
+        cursor_age_s: u64,
+        node: &NodeName,
+        origin: OriginTag,
+        beat: Beat,
+        outcome: &mut Outcome,
+    ) {
+        let me = self.me();
+        let applied = beat.applied.iter().chain(&beat.retired).map(|(tag, stamp)| (OriginTag::from(*tag), *stamp));
+        for (origin, _) in beat.retired.iter().map(|(tag, stamp)| (OriginTag::from(*tag), *stamp)) {
+            self.unlisted_elsewhere(origin, now.wall_s() + cursor_age_s);
         }
-        if let Some(cluster) = &mut self.cluster {
-            for peer in cluster.peers.values_mut() {
-                peer.sent = peer.sent.map(|_| head);
+        for (tag, _) in &beat.applied {
+            let dead_ms = beat.dead.iter().find(|(dead, _)| dead == tag).map_or(0, |(_, dead_ms)| *dead_ms);
+            self.told_dead(now, cursor_age_s, (*tag).into(), dead_ms);
+        }
+        let Some(cluster) = &mut self.cluster else { return };
+        let Some(peer) = cluster.peers.get_mut(node) else { return };
+        let had = peer.has(me);
+        for (origin, stamp) in applied {
+            let has = peer.applied.entry(origin).or_default();
+            *has = stamp.max(*has);
+        }
+        // Somebody may wait for it, or for what was told first.
+        outcome.news |= peer.has(me) > had || peer.interest.is_none();
+        if let Some(wants) = beat.wants
+            && peer.interest.as_ref().is_none_or(|known| known.version < wants.version)
+        {
+            // From what it has, on a new link; from what it was sent last, on one that stands: what lies above is
+            // filtered by this.
+            let has = peer.has(me);
+            peer.filtered_from = *peer.sent.get_or_insert(has);
+            peer.interest = Some(wants);
+            cluster.beat_to.insert(node.clone());
+        }
+        let Some(peer) = cluster.peers.get_mut(node) else { return };
+        if let Some((version, stamp)) = beat.heard
+            && peer.heard != Some(version)
+        {
+            cluster.needs.answered(origin, version, stamp);
+        }
+        peer.heard = beat.heard.map(|(version, _)| version);
+        if planted(Plant::VectorJumpsAtBeat) {
+            let head = peer.has(origin);
+            self.decide(origin, head.max(self.has(origin)));
+        }
+        self.ask_for_what_lacks(now, &mut outcome.send);
+    }
+
+    /// A peer asks for what an origin published above a stamp.
+    fn need(&mut self, node: &NodeName, origin: OriginTag, have: u64, send: &mut Vec<Send>) {
+        if origin != self.me() {
+            self.serve(node, origin, have, send);
+        } else if let Some(peer) = self.peer(node).filter(|_| !planted(Plant::NeedNotServed)) {
+            peer.sent = Some(have);
+            // The answer decides the whole range, also where the peer needs nothing of it.
+            if let Some(cluster) = &mut self.cluster {
+                cluster.beat_to.insert(node.clone());
             }
         }
-        sends
+    }
+
+    /// Sends what this node holds of another origin above a stamp.
+    fn serve(&self, node: &NodeName, origin: OriginTag, have: u64, send: &mut Vec<Send>) {
+        let to = self.has(origin);
+        if to <= have {
+            return;
+        }
+        let (entries, gone) = self.walk_rings(origin, have, to);
+        if gone.deletions > have {
+            send.push(Send::one(node.clone(), Frame::Holds(self.holds())));
+        }
+        let frames = serve::frames(origin, have, to, entries.into_iter(), gone).into_iter();
+        send.extend(frames.map(|data| Send::one(node.clone(), Frame::Data(data))));
+    }
+
+    /// Says whether there is anything that some peer has and this node has not.
+    fn ask_for_what_lacks(&mut self, now: Now, send: &mut Vec<Send>) -> bool {
+        let me = self.me();
+        let Some(cluster) = &self.cluster else { return false };
+        let lacking = cluster.lacking(|origin| if origin == me { u64::MAX } else { self.has(origin) });
+        for origin in &lacking {
+            let have = self.has(*origin);
+            send.extend(self.cluster.as_mut().and_then(|cluster| cluster.ask(now, *origin, have)));
+        }
+        !lacking.is_empty()
+    }
+
+    /// Tells the peers that wait for it that what they published is applied here.
+    fn confirm(&mut self, origin: OriginTag) {
+        let has = self.has(origin);
+        let Some(cluster) = &mut self.cluster else { return };
+        for (node, peer) in &mut cluster.peers {
+            if peer.origin == Some(origin) && peer.confirm.is_some_and(|stamp| stamp <= has) {
+                peer.confirm = None;
+                cluster.beat_to.insert(node.clone());
+            }
+        }
+    }
+
+    /// Gaps the topics of which the sender of a range has let go, before the range is applied.
+    fn gap_lost(
+        &mut self,
+        now: Now,
+        origin: OriginTag,
+        have: u64,
+        data: &Data,
+        topic: impl Fn(&mut Self, &TopicName) -> Option<Arc<Topic>>,
+    ) -> bool {
+        let mut woken = false;
+        for (name, stamp) in data.lost.iter().filter(|(_, stamp)| *stamp > have) {
+            let Some(topic) = topic(self, name) else {
+                raise(&mut self.forgotten, origin, *stamp);
+                continue;
+            };
+            woken |= self.gap_one(now, &topic, origin, *stamp);
+        }
+        if data.lost_elsewhere > have {
+            for topic in all(self) {
+                woken |= self.gap_one(now, &topic, origin, data.lost_elsewhere);
+            }
+            raise(&mut self.forgotten, origin, data.lost_elsewhere);
+        }
+        woken
+    }
+
+    /// What came from another node than its origin lacks what that node had not asked for.
+    fn gap_signals(&mut self, now: Now, origin: OriginTag, stamp: u64) -> bool {
+        let mut woken = false;
+        for topic in all(self).into_iter().filter(|topic| topic.kind == TopicKind::Signal) {
+            woken |= self.gap_one(now, &topic, origin, stamp);
+        }
+        raise(&mut self.signals_gone, origin, stamp);
+        woken
+    }
+
+    /// Tells a topic's readers that messages of an origin are gone, and remembers it for cursors to come.
+    fn gap_one(&mut self, now: Now, topic: &Arc<Topic>, origin: OriginTag, stamp: u64) -> bool {
+        if topic.kind == TopicKind::State {
+            return false;
+        }
+        lock(&topic.ring).note_gone(origin, stamp);
+        self.gap(now, topic, GapCause::Lost, Some((origin, stamp)))
+    }
+
+    /// A peer has listed the State topics that it holds.
+    fn listed(&mut self, now: Now, node: &NodeName, holds: &Holds) -> bool {
+        let Some(peer) = self.peer(node) else { return false };
+        peer.listed = holds.applied.iter().map(|(tag, stamp)| (OriginTag::from(*tag), *stamp)).collect();
+        self.delete_unlisted(now, holds)
+    }
+
+    /// Whether a peer has listed its State topics after it applied that much of an origin.
+    fn has_listed(&mut self, node: &NodeName, origin: OriginTag, stamp: u64) -> bool {
+        self.peer(node).is_some_and(|peer| peer.listed.get(&origin).is_some_and(|listed| *listed >= stamp))
     }
 }

@@ -1,4 +1,4 @@
-//! The cluster, without IO: links, repair and membership of one node.
+//! The cluster, without IO: links, repair, interest and membership of one node.
 //!
 //! It takes events and the time, and gives back frames to be sent; a carrier moves them. Lives
 //! inside the node log and under its lock, so that a message is stamped, appended and entered for
@@ -14,25 +14,41 @@
 //! - Who is asked serves from its resend buffer, or walks its rings, merged in stamp order; topics
 //!   of which something in the range is gone are named, and gapped at the receiver before the range
 //!   is applied.
+//! - What is not of a peer's [interest](Interest) is left out of a range and decided by it all the same.
 
+mod flush;
 mod frame;
 mod handle;
+mod interest;
+mod member;
+mod origins;
+mod peer;
 mod resend;
 mod serve;
+mod stand_in;
+mod sync;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
-use tidings_wire::{NodeName, OriginTag};
+use tidings_wire::{NodeName, OriginTag, TopicName};
 
+pub(crate) use flush::Send;
+pub use frame::FRAME_BYTES_MAX;
 #[cfg(test)]
 pub(crate) use frame::WireEntry;
-pub(crate) use frame::{Data, Envelope, Frame};
-pub(crate) use resend::Resend;
+pub(crate) use frame::{Beat, Data, Envelope, Frame, FrameError, Holds, Outgoing};
+pub(crate) use interest::{Bucket, Interest, Needs};
+pub(crate) use member::Members;
+pub use member::{Member, MemberState};
+pub(crate) use origins::{Absent, Origins, Seen};
+pub(crate) use peer::Peer;
+use resend::Resend;
 
 use crate::{
+    Limits,
     entry::Entry,
     log::Now,
     plant::{Plant, planted},
@@ -44,12 +60,8 @@ pub(crate) const BEAT_MS: u64 = 100;
 /// How long a node waits for what it asked before it asks again, in milliseconds: the repair bound.
 pub(crate) const REPAIR_MS: u64 = 250;
 
-/// A frame to be sent.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Send {
-    pub(crate) to: NodeName,
-    pub(crate) frame: Frame,
-}
+/// Messages for one node alone that wait to be sent: some milliseconds of a burst. Above that the sender is told.
+pub(crate) const DIRECTS_MAX: usize = 1_024;
 
 /// What happened outside.
 #[derive(Debug)]
@@ -60,19 +72,14 @@ pub(crate) enum Event {
     Down(NodeName),
     /// A frame came from a node.
     Received(Envelope),
+    /// Bytes came from a node that are no frame of this build.
+    Unreadable(NodeName, FrameError),
     /// Time has passed.
     Tick,
-}
-
-/// Another node, as this one knows it.
-#[derive(Debug, Default)]
-pub(crate) struct Peer {
-    /// From its first frame; another one is another start of it.
-    pub(crate) origin: Option<OriginTag>,
-    /// Of this node's stamps: what has been sent to it. `None` until it has told what it has.
-    pub(crate) sent: Option<u64>,
-    /// What it has told to have applied.
-    pub(crate) applied: BTreeMap<OriginTag, u64>,
+    /// Something was published, or a reader needs more than before.
+    Flush,
+    /// This node stops.
+    Stop,
 }
 
 /// The cluster as one node sees it.
@@ -81,8 +88,24 @@ pub(crate) struct Cluster {
     /// Nodes that the carrier says are up.
     /// In an order: what a node does must not hang on a hash, or no seed could be replayed.
     pub(crate) peers: BTreeMap<NodeName, Peer>,
+    /// Nodes that are up and whose link has ended, because they left or were refused: this start of them is not heard.
+    closed: BTreeMap<NodeName, Option<OriginTag>>,
+    /// All nodes that were ever seen, for people.
+    pub(crate) members: Members,
     pub(crate) resend: Resend,
-    /// When the last beat went out.
+    /// Which Signal topics this node needs.
+    pub(crate) needs: Needs,
+    /// Which origins are alive, dead, retired.
+    pub(crate) origins: Origins,
+    /// Values that stand in for superseded ones, and that this node has not applied by their own stamp.
+    pub(crate) standins: BTreeMap<TopicName, Arc<Entry>>,
+    /// Peers are to be asked to tell when they have applied this node's messages up to here.
+    confirm: Option<u64>,
+    /// Messages for one node alone that were not sent yet.
+    directs: Vec<(NodeName, Outgoing)>,
+    /// Nodes that are told at the end of this event where this one stands.
+    beat_to: BTreeSet<NodeName>,
+    /// When the last beat went out to all.
     beat_ms: Option<u64>,
     /// Origin → until when not to ask for it again.
     asked_until_ms: HashMap<OriginTag, u64>,
@@ -90,13 +113,49 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     /// A node that knows nobody yet.
-    pub(crate) fn new(resend: Resend) -> Self {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let resend = Resend::new(limits.resend_messages_max, limits.resend_bytes_max);
         Self { resend, ..Self::default() }
     }
 
-    /// Enters a message of this node for its peers; [`flush`](crate::log::NodeLog::flush) sends it.
+    /// The carrier reaches a node, or another start of it speaks.
+    fn open(&mut self, node: &NodeName, now: Now) -> bool {
+        self.closed.remove(node);
+        self.peers.insert(node.clone(), Peer::default());
+        self.beat_to.insert(node.clone());
+        self.members.set(node, MemberState::Up, None, now.wall_ms)
+    }
+
+    /// Ends the link to a node that the carrier still reaches.
+    fn close(&mut self, node: &NodeName) -> Option<Peer> {
+        let peer = self.peers.remove(node);
+        self.beat_to.remove(node);
+        self.closed.insert(node.clone(), peer.as_ref().and_then(|peer| peer.origin));
+        peer
+    }
+
+    /// Whether a frame of this start of a node is of one whose link has ended.
+    fn is_closed(&self, node: &NodeName, origin: OriginTag) -> bool {
+        self.closed.get(node) == Some(&Some(origin))
+    }
+
+    /// Enters a message of this node for its peers; a flush sends it.
     pub(crate) fn published(&mut self, entry: &Arc<Entry>) {
         self.resend.push(entry.clone());
+    }
+
+    /// Enters a message for one node alone; says whether there was room.
+    pub(crate) fn direct(&mut self, to: NodeName, entry: Arc<Entry>) -> bool {
+        let room = self.directs.len() < DIRECTS_MAX;
+        if room {
+            self.directs.push((to, entry.into()));
+        }
+        room
+    }
+
+    /// All peers are told at the end of this event, or at the next one, where this node stands.
+    pub(crate) fn beat_all(&mut self) {
+        self.beat_to.extend(self.peers.keys().cloned());
     }
 
     /// The up peer that is this origin.
@@ -106,13 +165,41 @@ impl Cluster {
 
     /// Whether some peer is this origin, or has what it published up to a stamp.
     pub(crate) fn may_bring(&self, origin: OriginTag, stamp: u64) -> bool {
-        let brings =
-            |peer: &Peer| peer.origin == Some(origin) || peer.applied.get(&origin).is_some_and(|has| *has >= stamp);
-        self.peers.values().any(brings)
+        self.peers.values().any(|peer| peer.origin == Some(origin) || peer.has(origin) >= stamp)
+    }
+
+    /// Whether this node has what its peers have told to have, and all of them have told.
+    pub(crate) fn has_caught_up(&self, me: OriginTag, has: impl Fn(OriginTag) -> u64) -> bool {
+        let told = self.peers.values().all(|peer| peer.interest.is_some());
+        told && self.lacking(|origin| if origin == me { u64::MAX } else { has(origin) }).is_empty()
+    }
+
+    /// Asks peers to tell as soon as they have applied this node's messages up to a stamp.
+    pub(crate) fn ask_to_confirm(&mut self, stamp: u64) {
+        self.confirm = Some(stamp.max(self.confirm.unwrap_or(0)));
+    }
+
+    /// How many peers have told that they applied what `me` published up to a stamp.
+    pub(crate) fn confirmed(&self, me: OriginTag, stamp: u64) -> usize {
+        self.peers.values().filter(|peer| peer.has(me) >= stamp).count()
+    }
+
+    /// Whether every peer sends this node all of a bucket, and this node has applied what came before that.
+    pub(crate) fn stands(&self, bucket: Bucket, has: impl Fn(OriginTag) -> u64) -> bool {
+        self.silent(bucket, has).next().is_none()
+    }
+
+    /// The peers that have not answered yet whether they send all of a bucket.
+    pub(crate) fn silent(&self, bucket: Bucket, has: impl Fn(OriginTag) -> u64) -> impl Iterator<Item = &NodeName> {
+        let answered = move |peer: &Peer| {
+            let origin = peer.origin?;
+            Some(has(origin) >= self.needs.floor(bucket, origin)?)
+        };
+        self.peers.iter().filter(move |(_, peer)| answered(peer) != Some(true)).map(|(node, _)| node)
     }
 
     /// Whether a beat is due; it counts as sent.
-    pub(crate) fn beat_is_due(&mut self, now: Now) -> bool {
+    fn beat_is_due(&mut self, now: Now) -> bool {
         let due = self.beat_ms.is_none_or(|last| last + BEAT_MS <= now.monotonic_ms);
         if due {
             self.beat_ms = Some(now.monotonic_ms);
@@ -121,40 +208,33 @@ impl Cluster {
     }
 
     /// Whom to ask for more of an origin than is here, if anybody has it and it was not asked just now.
-    pub(crate) fn ask(&mut self, now: Now, origin: OriginTag, have: u64) -> Option<Send> {
+    fn ask(&mut self, now: Now, origin: OriginTag, have: u64) -> Option<Send> {
         if self.asked_until_ms.get(&origin).is_some_and(|until| now.monotonic_ms < *until) {
             return None;
         }
-        let has = |peer: &Peer| peer.applied.get(&origin).copied().unwrap_or(0);
         let itself = self.node_of(origin).cloned();
         let to = itself.or_else(|| {
             if planted(Plant::DeadIsNotPulled) {
                 return None;
             }
-            let has_more = self.peers.iter().filter(|(_, peer)| has(peer) > have);
-            let best = has_more.max_by_key(|(node, peer)| (has(peer), (*node).clone()));
+            let has_more = self.peers.iter().filter(|(_, peer)| peer.has(origin) > have);
+            let best = has_more.max_by_key(|(node, peer)| (peer.has(origin), (*node).clone()));
             best.map(|(node, _)| node.clone())
         })?;
         self.asked_until_ms.insert(origin, now.monotonic_ms + REPAIR_MS);
-        Some(Send { to, frame: Frame::Need { origin: origin.into(), have } })
+        Some(Send::one(to, Frame::Need { origin: origin.into(), have }))
     }
 
     /// What was asked for has come: the next lack may be asked for at once.
-    pub(crate) fn answered(&mut self, origin: OriginTag) {
+    fn answered(&mut self, origin: OriginTag) {
         self.asked_until_ms.remove(&origin);
     }
 
     /// Origins of which some peer has more than `have` says.
-    pub(crate) fn lacking(&self, have: impl Fn(OriginTag) -> u64) -> Vec<OriginTag> {
-        let mut origins: Vec<_> = self
-            .peers
-            .values()
-            .flat_map(|peer| &peer.applied)
-            .filter(|(origin, stamp)| **stamp > have(**origin))
-            .map(|(origin, _)| *origin)
-            .collect();
-        origins.sort_unstable();
-        origins.dedup();
-        origins
+    fn lacking(&self, have: impl Fn(OriginTag) -> u64) -> Vec<OriginTag> {
+        let told = self.peers.values().flat_map(|peer| &peer.applied);
+        let more: BTreeSet<_> =
+            told.filter(|(origin, stamp)| **stamp > have(**origin)).map(|(origin, _)| *origin).collect();
+        more.into_iter().collect()
     }
 }

@@ -4,12 +4,6 @@ use std::{collections::VecDeque, sync::Arc};
 
 use crate::entry::Entry;
 
-/// Messages kept: at 10,000 a second, the repair bound of 250 ms many times over.
-const MESSAGES_MAX: usize = 16_384;
-
-/// Bytes of payload kept. The bytes are shared with the rings as long as those hold them too.
-const BYTES_MAX: usize = 64 * 1024 * 1024;
-
 /// The last stamped messages of this node, without a hole.
 #[derive(Debug, Default)]
 pub(crate) struct Resend {
@@ -17,20 +11,20 @@ pub(crate) struct Resend {
     bytes: usize,
     /// Stamp of the newest message that was let go.
     base: u64,
-    /// Fewer messages for tests, so that a peer falls behind it soon.
-    messages_max: Option<usize>,
+    messages_max: usize,
+    bytes_max: usize,
 }
 
 impl Resend {
-    pub(crate) fn with_messages_max(messages_max: usize) -> Self {
-        Self { messages_max: Some(messages_max), ..Self::default() }
+    /// At most so many messages, and so many bytes of payload.
+    pub(crate) fn new(messages_max: usize, bytes_max: usize) -> Self {
+        Self { messages_max, bytes_max, ..Self::default() }
     }
 
     pub(crate) fn push(&mut self, entry: Arc<Entry>) {
         self.bytes += entry.bytes();
         self.entries.push_back(entry);
-        let most = self.messages_max.unwrap_or(MESSAGES_MAX);
-        while self.entries.len() > most || self.bytes > BYTES_MAX {
+        while self.entries.len() > self.messages_max || self.bytes > self.bytes_max {
             let Some(oldest) = self.entries.pop_front() else { return };
             self.bytes -= oldest.bytes();
             self.base = oldest.stamp;

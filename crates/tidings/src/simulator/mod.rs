@@ -11,11 +11,13 @@
 mod model;
 mod network;
 mod node;
+mod plan;
 mod random;
 mod world;
 
 use model::Fault;
-use world::{Plan, World};
+use plan::Plan;
+use world::World;
 
 use crate::plant::{Plant, plant};
 
@@ -52,6 +54,25 @@ fn without_faults_nothing_is_missing_and_no_gap_is_told() {
 }
 
 #[test]
+fn without_faults_signals_are_whole_for_who_stays() {
+    for seed in 0..env("TIDINGS_SEEDS").unwrap_or(SEEDS) / 10 {
+        let world = run(seed, Plan::calm_signals(seed)).unwrap_or_else(|fault| panic!("seed {seed}: {fault}"));
+        assert_eq!(world.gaps(), 0, "seed {seed}: gaps without a fault");
+    }
+}
+
+#[test]
+fn a_long_life_with_dead_origins_and_deletions_that_nobody_remembers() {
+    for seed in 0..env("TIDINGS_SEEDS").unwrap_or(SEEDS) / 10 {
+        if let Err(fault) = run(seed, Plan::aged(seed)) {
+            panic!(
+                "seed {seed} of a long life: {fault}\nreplay: TIDINGS_PLAN=aged TIDINGS_SEED={seed} cargo test -p tidings simulator::replay -- --nocapture"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_hundred_nodes_converge() {
     for seed in 0..env("TIDINGS_LARGE_SEEDS").unwrap_or(1) {
         if let Err(fault) = run(seed, Plan::large()) {
@@ -63,7 +84,13 @@ fn a_hundred_nodes_converge() {
 #[test]
 fn replay() {
     let Some(seed) = env("TIDINGS_SEED") else { return };
-    match run(seed, Plan { verbose: true, ..Plan::faults(seed) }) {
+    let plan = match std::env::var("TIDINGS_PLAN").as_deref() {
+        Ok("aged") => Plan::aged(seed),
+        Ok("calm") => Plan::calm(seed),
+        Ok("signals") => Plan::calm_signals(seed),
+        _ => Plan::faults(seed),
+    };
+    match run(seed, Plan { verbose: true, ..plan }) {
         Ok(world) => println!("seed {seed}: all told; {}", world.summary()),
         Err(fault) => panic!("seed {seed}: {fault}"),
     }
@@ -73,7 +100,12 @@ fn replay() {
 fn finds(bug: Plant) -> Option<(u64, Fault)> {
     plant(Some(bug));
     let found = (0..1_000).find_map(|seed| {
-        let plan = if seed % 10 == 9 { Plan::calm(seed) } else { Plan::faults(seed) };
+        let plan = match seed % 10 {
+            9 => Plan::calm(seed),
+            8 => Plan::calm_signals(seed),
+            6 | 7 => Plan::aged(seed),
+            _ => Plan::faults(seed),
+        };
         run(seed, plan).err().map(|fault| (seed, fault))
     });
     plant(None);
@@ -100,4 +132,11 @@ planted_bugs! {
     sees_an_eviction_that_is_forgotten: EvictionForgotten;
     sees_a_floor_that_is_ignored: FloorIgnored;
     sees_a_need_that_is_not_served: NeedNotServed;
+    sees_a_forgotten_topic_that_begins_anew: ForgottenBeginsAnew;
+    sees_an_interest_that_misses_a_publish_in_between: InterestAnsweredAtOnce;
+    sees_an_interest_that_is_not_awaited: InterestNotAwaited;
+    sees_what_nobody_asked_for_forgotten: InterestFloorIgnored;
+    sees_a_pull_that_hides_signals: PullHidesSignals;
+    sees_a_value_superseded_by_the_unknown: SupersededByTheUnknown;
+    sees_a_deletion_undone_by_a_sync: DeletionsNotSynced;
 }

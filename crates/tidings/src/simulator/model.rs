@@ -5,9 +5,12 @@ use std::{
     fmt,
 };
 
-use tidings_wire::{OriginTag, TopicKind, TopicName, Version};
+use tidings_wire::{Cursor, OriginTag, TopicKind, TopicName, Version, event::GapCause};
 
-use super::node::{Heard, SimulatedReader};
+use super::{
+    node::{Heard, SimulatedReader},
+    plan::Plan,
+};
 use crate::Hub;
 
 /// A promise that was broken.
@@ -50,10 +53,11 @@ impl Model {
         self.nodes_have_the_same(hubs)?;
         self.state_is_the_newest(hubs)?;
         for (at, reader) in readers.iter().enumerate() {
-            for topic in &reader.topics {
+            for (topic, began) in &reader.topics {
+                let Some(began) = began else { continue };
                 let check = |published: &[Published]| match published[0].kind {
-                    TopicKind::State => self.ends_with_the_newest(hubs, topic, reader),
-                    _ => told_once_or_gapped(hubs[0], topic, published, reader),
+                    TopicKind::State => self.ends_with_the_newest(hubs, topic, began, reader),
+                    _ => told_once_or_gapped(hubs[0], topic, published, began, reader),
                 };
                 let Some(published) = self.topics.get(topic) else { continue };
                 check(published).map_err(|Fault(fault)| Fault(format!("reader {at} on {topic}: {fault}")))?;
@@ -64,7 +68,9 @@ impl Model {
 
     /// Promise: what one surviving node holds, all have.
     fn nodes_have_the_same(&self, hubs: &[&Hub]) -> Result<(), Fault> {
-        let applied = |hub: &Hub| hub.shared.log().applied().iter().filter(|(_, stamp)| *stamp > 0).collect::<Vec<_>>();
+        let applied = |hub: &Hub| {
+            hub.shared.log().all_applied().filter(|(_, stamp)| *stamp > 0).collect::<BTreeMap<OriginTag, u64>>()
+        };
         let first = applied(hubs[0]);
         match hubs.iter().find(|hub| applied(hub) != first) {
             Some(hub) => Err(Fault(format!(
@@ -77,48 +83,58 @@ impl Model {
         }
     }
 
-    /// What the survivors know of a State topic: the newest of what they have applied.
-    fn newest(&self, hub: &Hub, topic: &TopicName) -> Option<u64> {
+    /// The newest value of a State topic among those that the survivors have applied.
+    fn newest(&self, hub: &Hub, topic: &TopicName) -> Option<&Published> {
         let log = hub.shared.log();
-        let applied =
-            self.topics.get(topic)?.iter().filter(|one| log.applied().covers(one.version.origin(), one.stamp));
-        applied.max_by_key(|one| one.version).and_then(|one| one.value)
+        let applied = self.topics.get(topic)?.iter().filter(|one| log.has(one.version.origin()) >= one.stamp);
+        applied.max_by_key(|one| one.version)
     }
 
-    /// Promise 6.
+    /// Promise 6. A value of a dead node that a survivor has, though not what that node published before, may win.
     fn state_is_the_newest(&self, hubs: &[&Hub]) -> Result<(), Fault> {
-        for (topic, _) in self.topics.iter().filter(|(_, published)| published[0].kind == TopicKind::State) {
-            for hub in hubs {
-                let snapshot = hub.snapshot(topic, 1);
-                let value = snapshot.entries.first().and_then(|entry| entry.payload.as_ref()?.decode::<u64>().ok());
-                let newest = self.newest(hub, topic);
-                if value != newest {
-                    return Err(Fault(format!(
-                        "{} holds {value:?} on {topic}, the newest is {newest:?}",
-                        hub.node_name()
-                    )));
-                }
+        for (topic, published) in self.topics.iter().filter(|(_, published)| published[0].kind == TopicKind::State) {
+            let newest = self.newest(hubs[0], topic);
+            let held = held(hubs[0], topic);
+            let is_newest = |one: &Published| {
+                one.value == held && newest.is_none_or(|newest| newest.version.clock() <= one.version.clock())
+            };
+            if !published.iter().any(is_newest) && !(newest.is_none() && held.is_none()) {
+                return Err(Fault(format!(
+                    "{} holds {held:?} on {topic}, the newest is {newest:?}",
+                    hubs[0].node_name()
+                )));
+            }
+            if let Some(other) = hubs.iter().find(|hub| self::held(hub, topic) != held) {
+                let (one, name, others) = (hubs[0].node_name(), other.node_name(), self::held(other, topic));
+                return Err(Fault(format!(
+                    "{one} holds {held:?} on {topic}, {name} {others:?}; the newest is {newest:?}"
+                )));
             }
         }
         Ok(())
     }
 
     /// Promise 2, for State: the last thing that a reader was told is the newest value.
-    fn ends_with_the_newest(&self, hubs: &[&Hub], topic: &TopicName, reader: &SimulatedReader) -> Result<(), Fault> {
-        let Some(began) = &reader.began else { return Ok(()) };
+    fn ends_with_the_newest(
+        &self,
+        hubs: &[&Hub],
+        topic: &TopicName,
+        began: &Cursor,
+        reader: &SimulatedReader,
+    ) -> Result<(), Fault> {
         let after = self.topics[topic].iter().any(|one| {
             !began.covers(one.version.origin(), one.stamp)
-                && hubs[0].shared.log().applied().covers(one.version.origin(), one.stamp)
+                && hubs[0].shared.log().has(one.version.origin()) >= one.stamp
         });
         let last = reader.heard.iter().rev().find_map(|heard| match heard {
             Heard::Message { topic: on, value, .. } if on == topic => Some((*value != 0).then_some(*value)),
             Heard::Snapshot { topic: on, value } if on == topic => Some(*value),
             _ => None,
         });
-        let newest = self.newest(hubs[0], topic);
+        let newest = held(hubs[0], topic);
         let newest_is_after = self.topics[topic]
             .iter()
-            .filter(|one| hubs[0].shared.log().applied().covers(one.version.origin(), one.stamp))
+            .filter(|one| hubs[0].shared.log().has(one.version.origin()) >= one.stamp)
             .max_by_key(|one| one.version)
             .is_some_and(|one| !began.covers(one.version.origin(), one.stamp));
         match last {
@@ -129,27 +145,36 @@ impl Model {
     }
 }
 
+/// What a node holds on a State topic.
+fn held(hub: &Hub, topic: &TopicName) -> Option<u64> {
+    hub.snapshot(topic, 1).entries.first()?.payload.as_ref()?.decode().ok()
+}
+
 /// Promise 2, for Events and Signal: each message that survives was told once and in order, or a gap stands where it is
 /// missing.
 fn told_once_or_gapped(
     hub: &Hub,
     topic: &TopicName,
     published: &[Published],
+    began: &Cursor,
     reader: &SimulatedReader,
 ) -> Result<(), Fault> {
-    let Some(began) = &reader.began else { return Ok(()) };
     let log = hub.shared.log();
     let origins: BTreeSet<OriginTag> = published.iter().map(|one| one.version.origin()).collect();
     for origin in origins {
         let survives = published
             .iter()
-            .filter(|one| one.version.origin() == origin && log.applied().covers(origin, one.stamp))
+            .filter(|one| one.version.origin() == origin && log.has(origin) >= one.stamp)
             .map(|one| one.stamp);
         let expected: BTreeSet<u64> = survives.filter(|stamp| !began.covers(origin, *stamp)).collect();
         let mut last = began.get(origin);
         let mut gapped = false;
         for heard in &reader.heard {
             match heard {
+                // What is retained is told again.
+                Heard::Gap { topic: on, cause: GapCause::CursorTooOld | GapCause::Rewound } if on == topic => {
+                    (last, gapped) = (0, true);
+                }
                 Heard::Gap { topic: on, .. } if on == topic => gapped = true,
                 // What was told before may be told again.
                 Heard::Rewound => (last, gapped) = (0, true),
@@ -171,6 +196,36 @@ fn told_once_or_gapped(
             && !gapped
         {
             return Err(Fault(format!("{origin} {missing} was never told, nor a gap")));
+        }
+    }
+    Ok(())
+}
+
+/// Each gap has a cause that the plan made possible.
+pub(super) fn causes_are_known(plan: &Plan, readers: &[SimulatedReader]) -> Result<(), Fault> {
+    let is_known = |topic: &TopicName, cause: GapCause| {
+        // Rings that are meant to overflow; and where all rings together may, any of them but a value's.
+        let is_bounded = topic.as_str().starts_with("log/")
+            || topic.as_str().starts_with("signal/")
+            || (plan.bytes_max.is_some() && !topic.as_str().starts_with("value/"));
+        match cause {
+            // Its ring is long enough for what was published, unless it is meant to overflow.
+            GapCause::Slow => is_bounded,
+            // The same; or it had been lost to this node, or forgotten.
+            GapCause::Evicted => is_bounded || plan.has_faults(),
+            GapCause::Lost | GapCause::Rewound | GapCause::NodeSilent => plan.has_faults(),
+            GapCause::NodeDied => plan.deaths_per_mille + plan.cuts_per_mille > 0,
+            GapCause::CursorTooOld => plan.cursor_age_s < 60,
+            _ => false,
+        }
+    };
+    for (at, reader) in readers.iter().enumerate() {
+        for heard in &reader.heard {
+            if let Heard::Gap { topic, cause } = heard
+                && !is_known(topic, *cause)
+            {
+                return Err(Fault(format!("reader {at} on {topic}: a gap for {} has no cause", cause.as_str())));
+            }
         }
     }
     Ok(())

@@ -67,8 +67,8 @@ impl Network {
         self.cut.contains(&(from, to))
     }
 
-    /// What was on its way from or to a node that died.
-    pub(super) fn drop_of(&mut self, node: usize) {
-        self.flying.retain(|Reverse(flying)| flying.from != node && flying.to != node);
+    /// What was on its way to a node that ended, and from it, unless it left in order.
+    pub(super) fn drop_of(&mut self, node: usize, left: bool) {
+        self.flying.retain(|Reverse(flying)| (left || flying.from != node) && flying.to != node);
     }
 }

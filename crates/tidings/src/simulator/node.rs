@@ -1,7 +1,7 @@
 //! A simulated node: a real hub on a clock that the simulator moves, and its readers.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -63,57 +63,131 @@ pub(super) enum Heard {
     Moved,
 }
 
+impl Heard {
+    /// Which topic it was about, if one.
+    pub(super) fn topic(&self) -> Option<&TopicName> {
+        match self {
+            Self::Message { topic, .. } | Self::Snapshot { topic, .. } | Self::Gap { topic, .. } => Some(topic),
+            Self::Rewound | Self::Moved => None,
+        }
+    }
+}
+
+/// The call of a join that only asks for a cursor, as a stream's beat does.
+const BEAT_CALL: u64 = 0;
+
+/// How often a stream beats, in milliseconds.
+const BEAT_MS: u64 = 500;
+
 /// A plain client: topics, a cursor, and everything that it was told.
 pub(super) struct SimulatedReader {
     pub(super) node: usize,
     pub(super) reader: Option<Reader>,
-    pub(super) topics: Vec<TopicName>,
+    /// What it holds, and where each began: `None` until its join is told.
+    pub(super) topics: BTreeMap<TopicName, Option<Cursor>>,
+    /// The topics of each join that is not told yet.
+    calls: BTreeMap<u64, Vec<TopicName>>,
+    call: u64,
+    beat_ms: u64,
     /// The last `id:`.
     pub(super) cursor: Option<Box<str>>,
-    /// Where it began.
-    pub(super) began: Option<Cursor>,
     pub(super) heard: Vec<Heard>,
     /// Does not read until then.
     pub(super) stalled_until_ms: u64,
 }
 
 impl SimulatedReader {
-    /// Opens a stream at a node: for the first time now, later after the cursor.
+    pub(super) fn new(node: usize, topics: Vec<TopicName>) -> Self {
+        let topics = topics.into_iter().map(|topic| (topic, None)).collect();
+        let (reader, calls, call, beat_ms, cursor, heard, stalled_until_ms) = Default::default();
+        Self { node, reader, topics, calls, call, beat_ms, cursor, heard, stalled_until_ms }
+    }
+
+    /// Opens a stream at a node: topics that had begun go on after the cursor, the others begin now.
     pub(super) fn open(&mut self, at: usize, hub: &Hub) {
-        let Ok(mut reader) = hub.reader() else { return };
-        let start = || self.cursor.clone().map_or(Start::Now, Start::After);
-        reader.join(1, self.topics.iter().map(|topic| (topic.clone(), start())).collect());
+        let Ok(reader) = hub.reader() else { return };
         self.node = at;
+        self.reader = Some(reader);
+        self.calls.clear();
+        let start = |began: &Option<Cursor>| match (&self.cursor, began) {
+            (Some(cursor), Some(_)) => Start::After(cursor.clone()),
+            _ => Start::Now,
+        };
+        let topics = self.topics.iter().map(|(topic, began)| (topic.clone(), start(began))).collect();
+        self.join(topics);
+    }
+
+    /// Takes a topic, or lets it go where it is held.
+    pub(super) fn change(&mut self, topic: TopicName) {
+        let Some(reader) = &mut self.reader else { return };
+        if self.topics.remove(&topic).is_some() {
+            reader.leave(&(&topic).into());
+            self.heard.retain(|heard| heard.topic() != Some(&topic));
+            self.calls.values_mut().for_each(|topics| topics.retain(|held| *held != topic));
+        } else {
+            self.topics.insert(topic.clone(), None);
+            self.join(vec![(topic, Start::Now)]);
+        }
+    }
+
+    fn join(&mut self, topics: Vec<(TopicName, Start)>) {
+        self.call += 1;
+        self.calls.insert(self.call, topics.iter().map(|(topic, _)| topic.clone()).collect());
+        if let Some(reader) = &mut self.reader {
+            reader.join(self.call, topics.into_iter().map(|(topic, start)| (topic.into(), start)).collect());
+        }
+    }
+
+    /// Reads all that is there, at the node that it is open at.
+    pub(super) fn read(&mut self, hub: &Hub, now_ms: u64) {
+        let Some(mut reader) = self.reader.take() else { return };
+        if self.beat_ms + BEAT_MS <= now_ms {
+            self.beat_ms = now_ms;
+            reader.join(BEAT_CALL, Vec::new());
+        }
+        let (mut context, mut batch) = (Context::from_waker(Waker::noop()), Vec::new());
+        while reader.poll_read(&mut context, &mut batch).is_ready() {
+            batch.drain(..).for_each(|delivery| self.hear(hub, delivery));
+        }
         self.reader = Some(reader);
     }
 
-    /// Reads all that is there.
-    pub(super) fn read(&mut self) {
-        let Some(reader) = &mut self.reader else { return };
-        let (mut context, mut batch) = (Context::from_waker(Waker::noop()), Vec::new());
-        while reader.poll_read(&mut context, &mut batch).is_ready() {
-            for delivery in batch.drain(..) {
-                match delivery {
-                    Delivery::Message(entry) => {
-                        self.cursor = Some(entry.cursor.clone());
-                        let value = entry.payload.as_ref().and_then(|payload| payload.decode().ok()).unwrap_or(0);
-                        let (topic, origin, stamp) = (entry.topic.clone(), entry.version.origin(), entry.stamp);
-                        self.heard.push(Heard::Message { topic, origin, stamp, value });
-                    }
-                    Delivery::Snapshot { topic, entry } => {
-                        let value = entry.and_then(|entry| entry.payload.as_ref()?.decode().ok());
-                        self.heard.push(Heard::Snapshot { topic, value });
-                    }
-                    Delivery::Gap { topic, cause } => self.heard.push(Heard::Gap { topic, cause }),
-                    Delivery::Rewound => self.heard.push(Heard::Rewound),
-                    Delivery::Joined { cursor, .. } => {
-                        if self.began.is_none() {
-                            self.began = cursor.parse().ok();
-                        }
-                        self.cursor = Some(cursor);
+    fn hear(&mut self, hub: &Hub, delivery: Delivery) {
+        match delivery {
+            Delivery::Message(entry) => {
+                self.cursor = Some(entry.cursor.clone());
+                let value = entry.payload.as_ref().and_then(|payload| payload.decode().ok()).unwrap_or(0);
+                let (topic, origin, stamp) = (entry.topic.clone(), entry.version.origin(), entry.stamp);
+                self.heard.push(Heard::Message { topic, origin, stamp, value });
+            }
+            Delivery::Snapshot { topic, entry } => {
+                let value = entry.and_then(|entry| entry.payload.as_ref()?.decode().ok());
+                self.heard.push(Heard::Snapshot { topic, value });
+            }
+            Delivery::Gap { topic, cause } => {
+                if let Some(topic) = topic.as_topic() {
+                    self.heard.push(Heard::Gap { topic, cause });
+                }
+            }
+            Delivery::Complete { .. } => {}
+            Delivery::Rewound => self.heard.push(Heard::Rewound),
+            Delivery::Joined { call, cursor } => {
+                for topic in self.calls.remove(&call).unwrap_or_default() {
+                    if let Some(began @ None) = self.topics.get_mut(&topic) {
+                        *began = cursor.parse().ok().map(|cursor| with_retired(cursor, hub));
                     }
                 }
+                self.cursor = Some(cursor);
             }
         }
     }
+}
+
+/// A cursor, and what it does not list because it is long dead.
+fn with_retired(mut cursor: Cursor, hub: &Hub) -> Cursor {
+    let log = hub.shared.log();
+    for (origin, stamp) in log.all_applied().filter(|(origin, _)| !log.applied().lists(*origin)) {
+        cursor.set(origin, stamp);
+    }
+    cursor
 }

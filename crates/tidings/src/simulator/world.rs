@@ -12,14 +12,15 @@ use std::{
 use tidings_wire::{Events, State, TopicKind, TopicName, topics};
 
 use super::{
-    model::{Fault, Model},
+    model::{self, Fault, Model},
     network::Network,
     node::{Heard, SimulatedClock, SimulatedNode, SimulatedReader},
+    plan::{Plan, TopicSort},
     random::Random,
 };
 use crate::{
-    Hub, Payload,
-    cluster::{Cluster, Envelope, Event, Resend, Send},
+    Hub, Limits, Payload,
+    cluster::{Cluster, Envelope, Event, Send},
     shard::Round,
 };
 
@@ -29,90 +30,8 @@ topics! {
     LONG(name: u64): Events<u64> = "long/{name}" keep 100000, "1h";
 }
 
-/// Milliseconds of a step.
-const STEP_MS: u64 = 10;
-
 /// After which a carrier notices that it hears nothing.
 const LEASE_MS: u64 = 300;
-
-/// What may go wrong, and how much happens.
-#[derive(Debug, Clone)]
-pub(super) struct Plan {
-    pub(super) nodes: usize,
-    pub(super) readers: usize,
-    pub(super) steps: u64,
-    pub(super) publishes_per_mille: u64,
-    pub(super) loss_per_mille: u64,
-    pub(super) delay_ms_max: u64,
-    pub(super) cuts_per_mille: u64,
-    pub(super) deaths_per_mille: u64,
-    pub(super) moves_per_mille: u64,
-    pub(super) stalls_per_mille: u64,
-    pub(super) clock_error_ms: u64,
-    pub(super) resend_max: Option<usize>,
-    /// Bytes that a node's rings may hold.
-    pub(super) bytes_max: Option<usize>,
-    /// Only topics whose rings hold everything.
-    pub(super) long_only: bool,
-    /// Steps after the faults, until everything is at rest.
-    pub(super) settle_steps: u64,
-    pub(super) verbose: bool,
-}
-
-impl Plan {
-    pub(super) fn faults(seed: u64) -> Self {
-        let mut random = Random::new(seed ^ 0xfa_u64);
-        Self {
-            nodes: random.between(3, 7) as usize,
-            readers: random.between(2, 6) as usize,
-            steps: random.between(100, 300),
-            publishes_per_mille: random.between(100, 900),
-            loss_per_mille: *random.pick(&[0, 0, 20, 100, 300]),
-            delay_ms_max: *random.pick(&[0, 5, 30, 120]),
-            cuts_per_mille: *random.pick(&[0, 5, 20]),
-            deaths_per_mille: *random.pick(&[0, 0, 5, 15]),
-            moves_per_mille: *random.pick(&[0, 10, 40]),
-            stalls_per_mille: *random.pick(&[0, 0, 10]),
-            clock_error_ms: *random.pick(&[0, 50, 5_000]),
-            resend_max: *random.pick(&[None, Some(3), Some(20)]),
-            long_only: random.per_mille(300),
-            settle_steps: 800,
-            verbose: false,
-            // Some thirty messages: State always fits, and histories do not.
-            bytes_max: *random.pick(&[None, None, Some(16_000)]),
-        }
-    }
-
-    pub(super) fn calm(seed: u64) -> Self {
-        let (loss_per_mille, cuts_per_mille, deaths_per_mille, stalls_per_mille) = (0, 0, 0, 0);
-        let long_only = true;
-        let (resend_max, bytes_max) = (None, None);
-        Self {
-            loss_per_mille,
-            cuts_per_mille,
-            deaths_per_mille,
-            stalls_per_mille,
-            long_only,
-            resend_max,
-            bytes_max,
-            ..Self::faults(seed)
-        }
-    }
-
-    pub(super) fn large() -> Self {
-        let (steps, settle_steps) = (30, 100);
-        Self {
-            nodes: 100,
-            readers: 100,
-            steps,
-            settle_steps,
-            publishes_per_mille: 900,
-            loss_per_mille: 20,
-            bytes_max: None,
-            ..Self::faults(1)
-        }
-    }
-}
 
 pub(super) struct World {
     random: Random,
@@ -156,15 +75,7 @@ impl World {
         for _ in 0..self.plan.readers {
             let node = self.random.below(self.plan.nodes as u64) as usize;
             let topics = self.some_topics();
-            self.readers.push(SimulatedReader {
-                node,
-                reader: None,
-                topics,
-                cursor: None,
-                began: None,
-                heard: Vec::new(),
-                stalled_until_ms: 0,
-            });
+            self.readers.push(SimulatedReader::new(node, topics));
         }
         self.open_readers();
         for _ in 0..self.plan.steps {
@@ -190,24 +101,31 @@ impl World {
         self.starts += 1;
         let clock =
             SimulatedClock { now_ms: self.now_ms.clone(), ahead_ms: self.random.between(0, self.plan.clock_error_ms) };
-        let hub = Hub::builder(&format!("n{node}"))
-            .expect("a plain name")
-            .clock(clock)
-            .limits(|limits| limits.bytes_max = self.plan.bytes_max.unwrap_or(limits.bytes_max))
-            .build_still(self.starts);
+        let limits = |limits: &mut Limits| {
+            limits.cursor_age_s_max = self.plan.cursor_age_s;
+            limits.tombstone_age_s = self.plan.tombstone_age_s;
+            limits.resend_messages_max = self.plan.resend_max.unwrap_or(limits.resend_messages_max);
+            limits.bytes_max = self.plan.bytes_max.unwrap_or(limits.bytes_max);
+        };
+        let builder = Hub::builder(&format!("n{node}")).expect("a plain name");
+        let hub = builder.limits(limits).clock(clock).build_still(self.starts);
         hub.serve(VALUE);
         hub.serve(LOG);
         hub.serve(LONG);
-        let resend = self.plan.resend_max.map_or_else(Resend::default, Resend::with_messages_max);
-        hub.shared.log().cluster = Some(Cluster::new(resend));
+        hub.shared.log().cluster = Some(Cluster::new(hub.limits()));
         self.log(|| format!("n{node} starts as {}", hub.origin()));
         self.nodes[node] = Some(SimulatedNode { hub, round: Round::default(), sees: Default::default() });
     }
 
-    fn kill(&mut self, node: usize) {
-        self.log(|| format!("n{node} dies"));
+    /// Ends a node, sometimes with a goodbye.
+    fn end(&mut self, node: usize) {
+        let leaves = self.random.per_mille(300);
+        self.log(|| format!("n{node} {}", if leaves { "leaves" } else { "dies" }));
+        if leaves {
+            self.tell(node, Event::Stop);
+        }
         self.nodes[node] = None;
-        self.network.drop_of(node);
+        self.network.drop_of(node, leaves);
         for reader in self.readers.iter_mut().filter(|reader| reader.node == node) {
             reader.reader = None;
         }
@@ -227,12 +145,26 @@ impl World {
             let node = self.random.below(plan.nodes as u64) as usize;
             match self.nodes[node] {
                 // One survivor at least: with the last one everything would be gone.
-                Some(_) if self.nodes.iter().flatten().count() > 1 => self.kill(node),
+                Some(_) if self.nodes.iter().flatten().count() > 1 => self.end(node),
                 None => self.start(node),
                 Some(_) => {}
             }
         }
+        if self.random.per_mille(plan.forgets_per_mille) {
+            let node = self.random.below(plan.nodes as u64) as usize;
+            if let Some(SimulatedNode { hub, .. }) = &self.nodes[node] {
+                let count = hub.forget_idle();
+                self.log(|| format!("n{node} forgets {count} topics"));
+            }
+        }
         for reader in 0..self.readers.len() {
+            if self.random.per_mille(plan.changes_per_mille) {
+                let topic = self.topic();
+                self.log(|| format!("reader {reader} takes or lets go {topic}"));
+                self.readers[reader].change(topic);
+                // A node hears of what its readers need when they say so.
+                self.tell(self.readers[reader].node, Event::Flush);
+            }
             if self.random.per_mille(plan.moves_per_mille) {
                 self.log(|| format!("reader {reader} is cut"));
                 self.readers[reader].reader = None;
@@ -269,15 +201,14 @@ impl World {
     }
 
     fn topic(&mut self) -> TopicName {
-        let name = self.random.below(2);
-        let kind = if self.plan.long_only { 2 * self.random.below(2) } else { self.random.below(4) };
-        let text = match kind {
-            0 => format!("value/{name}"),
-            1 => format!("log/{name}"),
-            2 => format!("long/{name}"),
-            _ => format!("signal/{name}"),
+        let sort = *self.random.pick(self.plan.sorts);
+        let name = match sort {
+            TopicSort::Value => format!("value/{}", self.random.below(3)),
+            TopicSort::Short => format!("log/{}", self.random.below(2)),
+            TopicSort::Long => format!("long/{}", self.random.below(2)),
+            TopicSort::Signal => format!("signal/{}", self.random.below(4)),
         };
-        TopicName::new(&text).expect("a plain name")
+        TopicName::new(&name).expect("a plain name")
     }
 
     fn publish(&mut self) {
@@ -297,8 +228,7 @@ impl World {
         self.log(|| format!("n{node} publishes {value} on {topic} as {}", published.stamp));
         let kind = hub.kind(&topic).unwrap_or(TopicKind::Signal);
         self.model.published(topic, kind, published.version, published.stamp, (!clears).then_some(value));
-        let sends = hub.shared.log().flush();
-        self.send(node, sends);
+        self.tell(node, Event::Flush);
     }
 
     fn send(&mut self, node: usize, sends: Vec<Send>) {
@@ -306,9 +236,10 @@ impl World {
         let (name, epoch) = (hub.node_name().clone(), hub.epoch());
         let now_ms = self.now();
         for Send { to, frame } in sends {
-            let Some(to) = to.as_str().strip_prefix('n').and_then(|number| number.parse().ok()) else { continue };
             let bytes = Envelope { node: name.clone(), epoch, frame }.encode().expect("a frame within its limit");
-            self.network.send(&mut self.random, now_ms, node, to, bytes);
+            for to in to.iter().filter_map(|to| to.as_str().strip_prefix('n')?.parse().ok()) {
+                self.network.send(&mut self.random, now_ms, node, to, bytes.clone());
+            }
         }
     }
 
@@ -320,12 +251,13 @@ impl World {
 
     /// Time passes: frames arrive, carriers notice, nodes tick, readers read.
     fn step(&mut self) {
-        self.now_ms.fetch_add(STEP_MS, Ordering::Relaxed);
+        self.now_ms.fetch_add(self.plan.step_ms, Ordering::Relaxed);
         self.carriers_notice();
         while let Some((from, to, bytes)) = self.network.arrived(self.now()) {
             // A carrier hands over only what it has found the sender of.
             if self.nodes[to].as_ref().is_some_and(|node| node.sees.contains(&from)) {
                 let envelope = Envelope::decode(&bytes).expect("what was encoded");
+                self.log(|| format!("n{to} gets from n{from} {:?}", envelope.frame));
                 self.tell(to, Event::Received(envelope));
             }
         }
@@ -340,8 +272,14 @@ impl World {
             while node.round.run(&node.hub.shared, 0) {}
         }
         let now_ms = self.now();
-        for reader in self.readers.iter_mut().filter(|reader| reader.stalled_until_ms <= now_ms) {
-            reader.read();
+        for (at, reader) in self.readers.iter_mut().enumerate().filter(|(_, one)| one.stalled_until_ms <= now_ms) {
+            if let Some(SimulatedNode { hub, .. }) = &self.nodes[reader.node] {
+                let before = reader.heard.len();
+                reader.read(hub, now_ms);
+                for heard in reader.heard[before..].iter().filter(|_| self.plan.verbose) {
+                    println!("{now_ms:>6} ms  reader {at} at n{} hears {heard:?}", reader.node);
+                }
+            }
         }
         self.open_readers();
     }
@@ -418,7 +356,8 @@ impl World {
 
     fn check(&self) -> Result<(), Fault> {
         let hubs: Vec<&Hub> = self.nodes.iter().flatten().map(|node| &node.hub).collect();
-        self.model.check(&hubs, &self.readers)
+        self.model.check(&hubs, &self.readers)?;
+        model::causes_are_known(&self.plan, &self.readers)
     }
 
     pub(super) fn gaps(&self) -> usize {

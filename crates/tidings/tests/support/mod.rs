@@ -11,7 +11,7 @@ use std::{
 pub(crate) use tidings::testing::HandClock;
 use tidings::{
     Delivery, Entry, Hub, Limits, Payload, Reader, Start, testing,
-    wire::{Events, Signal, State, TopicName, event::GapCause, topics},
+    wire::{Events, Pattern, Signal, State, TopicName, event::GapCause, topics},
 };
 
 topics! {
@@ -53,6 +53,10 @@ pub(crate) fn name(text: &str) -> TopicName {
     TopicName::new(text).unwrap()
 }
 
+pub(crate) fn pattern(text: &str) -> Pattern {
+    Pattern::new(text).unwrap()
+}
+
 pub(crate) fn number(value: u64) -> Payload {
     Payload::of(&value).unwrap()
 }
@@ -89,9 +93,23 @@ pub(crate) async fn shards_have_marked() {
     }
 }
 
-/// All that was published up to this call, so that also the absence of a message can be shown without waiting.
+/// The number of a call that no test uses otherwise.
+const HERE: u64 = u64::MAX >> 1;
+
+/// All that was published up to this call. A join of no topics is a place in the log: it tells when all up to it was
+/// handed out, so that also the absence of a message can be shown without waiting for a while. (As `testing::read`, but
+/// it waits as a stream does, and so sees what its shard does.)
 pub(crate) async fn read_up_to_here(reader: &mut Reader) -> Vec<Delivery> {
-    testing::read(reader)
+    assert!(reader.join(HERE, Vec::new()).is_empty());
+    let mut all = Vec::new();
+    loop {
+        for delivery in read(reader).await {
+            match delivery {
+                Delivery::Joined { call: HERE, .. } => return all,
+                other => all.push(other),
+            }
+        }
+    }
 }
 
 /// A reader that has joined some topics, with what was said until it had.
@@ -103,7 +121,7 @@ pub(crate) async fn joined(hub: &Hub, topics: &[&str], start: &Start) -> (Reader
 
 /// Joins, and reads until the topics are live.
 pub(crate) async fn join(reader: &mut Reader, topics: &[&str], start: &Start) -> Vec<Delivery> {
-    assert!(reader.join(1, topics.iter().map(|topic| (name(topic), start.clone())).collect()).is_empty());
+    assert!(reader.join(1, topics.iter().map(|topic| (pattern(topic), start.clone())).collect()).is_empty());
     read_up_to_here(reader).await
 }
 
@@ -114,6 +132,7 @@ pub(crate) enum Said {
     Cleared(String),
     Snapshot(String, Option<u64>),
     Gap(String, GapCause),
+    Complete(String),
     Rewound,
     Joined(u64),
 }
@@ -138,6 +157,7 @@ fn say(delivery: &Delivery) -> Said {
             entry.as_ref().map(|entry| value(entry).expect("a value, not a tombstone")),
         ),
         Delivery::Gap { topic, cause } => Said::Gap(topic.to_string(), *cause),
+        Delivery::Complete { pattern } => Said::Complete(pattern.to_string()),
         Delivery::Rewound => Said::Rewound,
         Delivery::Joined { call, .. } => Said::Joined(*call),
         other => panic!("an unknown delivery: {other:?}"),

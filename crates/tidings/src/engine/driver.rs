@@ -1,0 +1,129 @@
+//! The task that stands between a hub and its carrier.
+//!
+//! All frames of a node pass through it, in and out, one event after another: the cluster's core is
+//! called here and nowhere else. It encodes what the core gives back after the log's lock is free.
+
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use tokio::{
+    sync::{Notify, oneshot},
+    time::{Interval, MissedTickBehavior, interval},
+};
+
+use super::{Carrier, Happened, Inbox};
+use crate::{
+    cluster::{Envelope, Event, Send},
+    shared::Shared,
+};
+
+/// How often the core is told that time passes: several times within its shortest interval.
+const TICK: Duration = Duration::from_millis(20);
+
+/// A hub's driver.
+#[derive(Debug)]
+pub(crate) struct Driver {
+    hub: Weak<Shared>,
+    carrier: Arc<dyn Carrier>,
+    inbox: Inbox,
+    outgoing: Arc<Notify>,
+}
+
+/// What the driver waits for.
+enum Woken {
+    Happened(Option<Happened>),
+    Tick,
+    Outgoing,
+    Stop(Option<oneshot::Sender<()>>),
+}
+
+impl Driver {
+    pub(crate) fn new(hub: &Arc<Shared>, carrier: Arc<dyn Carrier>, inbox: Inbox) -> Self {
+        Self { hub: Arc::downgrade(hub), carrier, inbox, outgoing: hub.outgoing.clone() }
+    }
+
+    /// Runs until the hub is gone, or is told to stop.
+    pub(crate) async fn run(mut self, mut stop: oneshot::Receiver<oneshot::Sender<()>>) {
+        let mut tick = interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let woken = self.woken(&mut tick, &mut stop).await;
+            // The hub is not held while waiting, so that dropping its last handle ends this task.
+            let Some(shared) = self.hub.upgrade() else { break };
+            match woken {
+                Woken::Happened(Some(happened)) => self.handle(&shared, happened),
+                Woken::Tick => self.tell(&shared, Event::Tick),
+                Woken::Outgoing => self.tell(&shared, Event::Flush),
+                Woken::Happened(None) => break,
+                Woken::Stop(done) => {
+                    self.tell(&shared, Event::Stop);
+                    self.carrier.stop().await;
+                    // Who waited for it may have given up.
+                    let _ = done.map(|done| done.send(()));
+                    return;
+                }
+            }
+        }
+        self.carrier.stop().await;
+    }
+
+    async fn woken(&mut self, tick: &mut Interval, stop: &mut oneshot::Receiver<oneshot::Sender<()>>) -> Woken {
+        tokio::select! {
+            happened = self.inbox.next() => Woken::Happened(happened),
+            _ = tick.tick() => Woken::Tick,
+            () = self.outgoing.notified() => Woken::Outgoing,
+            done = stop => Woken::Stop(done.ok()),
+        }
+    }
+
+    fn handle(&mut self, shared: &Shared, happened: Happened) {
+        let mut next = Some(happened);
+        // What came together is handled together: one flush would not do for all, but no await stands between.
+        for _ in 0..super::FRAMES_MAX {
+            let Some(happened) = next else { return };
+            let event = match happened {
+                Happened::Up(node) => Event::Up(node),
+                Happened::Down(node) => Event::Down(node),
+                Happened::Frame(from, frame) => match Envelope::decode(&frame) {
+                    Ok(envelope) if envelope.node == from => Event::Received(envelope),
+                    Ok(_) => {
+                        tracing::warn!(%from, "a frame in another node's name is dropped");
+                        return;
+                    }
+                    Err(error) => Event::Unreadable(from, error),
+                },
+            };
+            self.tell(shared, event);
+            next = self.inbox.try_next();
+        }
+    }
+
+    fn tell(&self, shared: &Shared, event: Event) {
+        let outcome = shared.handle(event);
+        if outcome.woken {
+            shared.wake_shards();
+        }
+        if outcome.news {
+            shared.news.notify_waiters();
+        }
+        for Send { to, frame } in outcome.send {
+            let envelope = Envelope { node: shared.node.clone(), epoch: shared.epoch, frame };
+            let frame = match envelope.encode() {
+                Ok(bytes) => Bytes::from(bytes),
+                Err(error) => {
+                    tracing::error!(%error, "a frame could not be encoded");
+                    continue;
+                }
+            };
+            for node in &to {
+                // A hole like any other: the peer asks for what it lacks.
+                if let Err(error) = self.carrier.send(node, frame.clone()) {
+                    tracing::debug!(%node, %error, "a frame was dropped");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! The hub in its cluster: other nodes, messages for one of them, and what they have confirmed.
+
+use std::time::Duration;
+
+use tidings_wire::{NodeName, TopicKind, TopicName};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, timeout_at},
+};
+
+use crate::{
+    Hub, Member, MemberState, Payload,
+    cluster::DIRECTS_MAX,
+    error::{PublishError, Unconfirmed},
+    lock,
+    log::Publication,
+    publish::Published,
+};
+
+/// For how long [`Hub::replicated`] waits: longer than a repair takes, some times over.
+const REPLICATED_WAIT: Duration = Duration::from_secs(5);
+
+impl Hub {
+    /// The other nodes of the cluster that were seen since this one began, by name. None for a node alone.
+    #[must_use]
+    pub fn nodes(&self) -> Vec<Member> {
+        let log = self.shared.log();
+        log.cluster.iter().flat_map(|cluster| cluster.members.iter().cloned()).collect()
+    }
+
+    /// Waits until so many other nodes are up, and this one has what they had published; says how many are.
+    ///
+    /// At boot, before the node takes visitors: it then serves what the cluster holds. Answers at the latest after
+    /// `timeout`, for a node serves alone rather than not at all.
+    pub async fn wait_for_nodes(&self, count: usize, timeout: Duration) -> usize {
+        let deadline = Instant::now() + timeout;
+        loop {
+            // Listening before looking, so that what happens in between is not missed.
+            let news = self.shared.news.notified();
+            let up = self.nodes().iter().filter(|member| member.state == MemberState::Up).count();
+            if up >= count && self.has_caught_up() || timeout_at(deadline, news).await.is_err() {
+                return up;
+            }
+        }
+    }
+
+    /// Whether this node has applied everything that its peers have told to have.
+    #[must_use]
+    pub fn has_caught_up(&self) -> bool {
+        let log = self.shared.log();
+        log.cluster.as_ref().is_none_or(|cluster| cluster.has_caught_up(log.me(), |origin| log.has(origin)))
+    }
+
+    /// Publishes on one other node alone: to who listens there. `Ok` means queued. At most once: it has no stamp, and
+    /// is lost with its frame. A Signal topic's privilege, as [`local_broadcast`](Self::local_broadcast) is.
+    ///
+    /// To this node itself, that is what it does. (Phoenix's `direct_broadcast` says `:ok` for any node.)
+    ///
+    /// # Errors
+    /// [`PublishError::UnknownNode`] when no node of this name is up, [`PublishError::Busy`] when too many wait; the
+    /// other [`PublishError`]s.
+    pub fn direct_broadcast(&self, node: &NodeName, topic: &str, payload: Payload) -> Result<(), PublishError> {
+        let name = TopicName::new(topic)?;
+        if node == self.node_name() {
+            return self.local_broadcast(topic, payload).map(drop);
+        }
+        let shared = &self.shared;
+        let (bytes, max) = (payload.len(), shared.limits.payload_bytes_max);
+        if bytes > max {
+            return Err(PublishError::TooLarge { bytes, max });
+        }
+        let kind = self.kind(&name).unwrap_or(TopicKind::Signal);
+        if kind != TopicKind::Signal {
+            let fix = "use `broadcast`: what is kept belongs to all nodes";
+            return Err(PublishError::Kind { topic: name, kind, fix });
+        }
+        let now = shared.now();
+        let mut log = shared.log();
+        let entry = log.letter(now, &name, Publication { payload: Some(payload), ..Publication::default() });
+        let peer = log.cluster.as_mut().filter(|cluster| cluster.peers.contains_key(node));
+        let cluster = peer.ok_or_else(|| PublishError::UnknownNode { node: node.clone() })?;
+        if !cluster.direct(node.clone(), entry) {
+            return Err(PublishError::Busy { max: DIRECTS_MAX });
+        }
+        drop(log);
+        shared.outgoing.notify_one();
+        Ok(())
+    }
+
+    /// Waits until so many peers have applied a message of this node, at most five seconds.
+    ///
+    /// ```no_run
+    /// # use tidings::{Hub, Payload};
+    /// # async fn example(hub: Hub) -> Result<(), Box<dyn std::error::Error>> {
+    /// let published = hub.broadcast("orders/7", Payload::of("paid")?)?;
+    /// hub.replicated(&published, 1).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Unconfirmed`]: it is published all the same, and goes on its way.
+    pub async fn replicated(&self, published: &Published, peers: usize) -> Result<usize, Unconfirmed> {
+        self.replicated_within(published, peers, REPLICATED_WAIT).await
+    }
+
+    /// The same with another time to wait.
+    ///
+    /// # Errors
+    /// [`Unconfirmed`]: it is published all the same, and goes on its way.
+    pub async fn replicated_within(
+        &self,
+        published: &Published,
+        peers: usize,
+        timeout: Duration,
+    ) -> Result<usize, Unconfirmed> {
+        let deadline = Instant::now() + timeout;
+        let mut asked = false;
+        loop {
+            let news = self.shared.news.notified();
+            let confirmed = self.confirmed(published.stamp, !std::mem::replace(&mut asked, true));
+            if confirmed >= peers {
+                return Ok(confirmed);
+            }
+            if timeout_at(deadline, news).await.is_err() {
+                return Err(Unconfirmed { confirmed, wanted: peers });
+            }
+        }
+    }
+
+    /// How many peers have applied a message; asks the others to tell when they have.
+    fn confirmed(&self, stamp: u64, ask: bool) -> usize {
+        let mut log = self.shared.log();
+        let me = log.me();
+        let Some(cluster) = &mut log.cluster else { return 0 };
+        // A message that stays on this node is nobody's to confirm.
+        let confirmed = if stamp == 0 { 0 } else { cluster.confirmed(me, stamp) };
+        if ask {
+            cluster.ask_to_confirm(stamp);
+            drop(log);
+            self.shared.outgoing.notify_one();
+        }
+        confirmed
+    }
+
+    /// Leaves the cluster in order: peers are told, so that nobody takes it for a crash, and the engine ends. The hub
+    /// goes on alone. Of a node alone, does nothing.
+    pub async fn leave(&self) {
+        let stop = lock(&self.shared.stop).take();
+        let (done, is_done) = oneshot::channel();
+        if stop.is_some_and(|stop| stop.send(done).is_ok()) {
+            // An error is a driver that has ended by itself.
+            let _ = is_done.await;
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! What may go wrong in a run, and how much happens.
+
+use super::random::Random;
+
+/// Kinds of topics that a run publishes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TopicSort {
+    /// State.
+    Value,
+    /// Events with a short history.
+    Short,
+    /// Events that keep everything.
+    Long,
+    Signal,
+}
+
+use TopicSort::{Long, Short, Signal, Value};
+
+/// What may go wrong, and how much happens.
+#[derive(Debug, Clone)]
+pub(super) struct Plan {
+    pub(super) nodes: usize,
+    pub(super) readers: usize,
+    pub(super) steps: u64,
+    /// Milliseconds of a step.
+    pub(super) step_ms: u64,
+    pub(super) publishes_per_mille: u64,
+    pub(super) loss_per_mille: u64,
+    pub(super) delay_ms_max: u64,
+    pub(super) cuts_per_mille: u64,
+    pub(super) deaths_per_mille: u64,
+    pub(super) moves_per_mille: u64,
+    pub(super) stalls_per_mille: u64,
+    /// Readers that take a topic more, or let one go.
+    pub(super) changes_per_mille: u64,
+    /// Nodes forget topics that nobody would miss.
+    pub(super) forgets_per_mille: u64,
+    pub(super) clock_error_ms: u64,
+    pub(super) resend_max: Option<usize>,
+    /// Bytes that a node's rings may hold.
+    pub(super) bytes_max: Option<usize>,
+    pub(super) sorts: &'static [TopicSort],
+    pub(super) cursor_age_s: u64,
+    pub(super) tombstone_age_s: u64,
+    /// Steps after the faults, until everything is at rest.
+    pub(super) settle_steps: u64,
+    pub(super) verbose: bool,
+}
+
+impl Plan {
+    pub(super) fn faults(seed: u64) -> Self {
+        let mut random = Random::new(seed ^ 0xfa_u64);
+        Self {
+            nodes: random.between(3, 7) as usize,
+            readers: random.between(2, 6) as usize,
+            steps: random.between(100, 300),
+            step_ms: 10,
+            publishes_per_mille: random.between(100, 900),
+            loss_per_mille: *random.pick(&[0, 0, 20, 100, 300]),
+            delay_ms_max: *random.pick(&[0, 5, 30, 120]),
+            cuts_per_mille: *random.pick(&[0, 5, 20]),
+            deaths_per_mille: *random.pick(&[0, 0, 5, 15]),
+            moves_per_mille: *random.pick(&[0, 10, 40]),
+            stalls_per_mille: *random.pick(&[0, 0, 10]),
+            changes_per_mille: *random.pick(&[0, 0, 20]),
+            forgets_per_mille: *random.pick(&[0, 20]),
+            clock_error_ms: *random.pick(&[0, 50, 5_000]),
+            resend_max: *random.pick(&[None, Some(3), Some(20)]),
+            sorts: if random.per_mille(300) { &[Value, Long] } else { &[Value, Short, Long, Signal] },
+            cursor_age_s: 60 * 60,
+            tombstone_age_s: 24 * 60 * 60,
+            settle_steps: 800,
+            verbose: false,
+            // Some thirty messages: State always fits, and histories do not.
+            bytes_max: *random.pick(&[None, None, Some(16_000)]),
+        }
+    }
+
+    /// Hours of a cluster's life in seconds: cursors, deletions and the origins of dead nodes come of age.
+    pub(super) fn aged(seed: u64) -> Self {
+        let faults = Self::faults(seed);
+        Self {
+            steps: 400,
+            step_ms: 50,
+            cursor_age_s: 2,
+            tombstone_age_s: 3,
+            deaths_per_mille: 10,
+            cuts_per_mille: faults.cuts_per_mille.max(5),
+            publishes_per_mille: faults.publishes_per_mille.min(300),
+            clock_error_ms: faults.clock_error_ms.min(50),
+            settle_steps: 300,
+            ..faults
+        }
+    }
+
+    /// No faults, and rings that hold everything: there are no gaps.
+    pub(super) fn calm(seed: u64) -> Self {
+        Self {
+            loss_per_mille: 0,
+            cuts_per_mille: 0,
+            deaths_per_mille: 0,
+            stalls_per_mille: 0,
+            resend_max: None,
+            bytes_max: None,
+            sorts: &[Value, Long],
+            ..Self::faults(seed)
+        }
+    }
+
+    /// The same with Signal topics. Readers stay where they are: a node that nobody asked keeps none of their messages.
+    pub(super) fn calm_signals(seed: u64) -> Self {
+        Self { moves_per_mille: 0, changes_per_mille: 30, sorts: &[Value, Long, Signal], ..Self::calm(seed) }
+    }
+
+    pub(super) fn large() -> Self {
+        let (steps, settle_steps) = (30, 100);
+        Self {
+            nodes: 100,
+            readers: 100,
+            steps,
+            settle_steps,
+            publishes_per_mille: 900,
+            loss_per_mille: 20,
+            ..Self::faults(1)
+        }
+    }
+
+    /// Whether anything can go wrong with a node or a link.
+    pub(super) fn has_faults(&self) -> bool {
+        self.loss_per_mille + self.cuts_per_mille + self.deaths_per_mille > 0
+    }
+}
