@@ -6,7 +6,7 @@ use serde::Serialize;
 use tidings_wire::{NameError, NodeName, OriginTag, Pattern, Remote, TopicKind, TopicName, TopicRef};
 
 use crate::{
-    Limits, Payload, Principal, Reader, Start, Subscription,
+    Entry, Limits, Payload, Principal, Reader, Start, Subscription,
     builder::HubBuilder,
     counters::KINDS,
     error::{PublishError, SubscribeError, WriteError},
@@ -76,10 +76,26 @@ impl Hub {
         known.or_else(|| self.served(topic).map(|served| served.kind))
     }
 
-    /// Subscribes to one topic: what is published from now on, as a [`Stream`](futures_core::Stream).
+    /// Subscribes to one topic, or to all topics of a pattern: what is published from now on, as a
+    /// [`Stream`](futures_core::Stream).
     ///
-    /// As in Phoenix, the publisher's own subscriptions receive too. Unlike there, subscribing twice
-    /// gives two streams with each message once each, and dropping one is O(1).
+    /// As in Phoenix, the publisher's own subscriptions receive too. Unlike there
+    /// - subscribing twice gives two streams with each message once each, instead of one mailbox with each message
+    ///   twice; and a [`Reader`] that joins a topic twice hears it once;
+    /// - dropping a subscription ends it, and costs the same however many others there are;
+    /// - a limit is an error, and a message that is lost is told as a [`Gap`](crate::Delivery::Gap).
+    ///
+    /// ```
+    /// # use tidings::{Delivery, Hub, Payload};
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// let hub = Hub::solo("alpha")?;
+    /// let mut titles = hub.subscribe("board/7/card/*/title")?;
+    /// hub.broadcast("board/7/card/3/title", Payload::of(&"Plant trees")?)?;
+    /// let Delivery::Message(message) = titles.next().await else { panic!("a message") };
+    /// assert_eq!(message.topic.as_str(), "board/7/card/3/title");
+    /// titles.unsubscribe();
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
     ///
     /// # Errors
     /// [`SubscribeError`] when the name is not valid or a limit is reached.
@@ -87,7 +103,7 @@ impl Hub {
         self.subscribe_from(topic, Start::Now)
     }
 
-    /// Subscribes to one topic from a chosen place: now, with what is retained, or after a cursor.
+    /// Subscribes to one topic or pattern from a chosen place: now, with what is retained, or after a cursor.
     ///
     /// # Errors
     /// [`SubscribeError`] when the name is not valid or a limit is reached.
@@ -122,7 +138,11 @@ impl Hub {
     }
 
     /// Publishes to a topic; readers [`excluding`](Reader::excluding) this sender skip the message, on every node and
-    /// on replay. (Phoenix excludes a process, and only on its own node.)
+    /// on replay.
+    ///
+    /// Phoenix excludes a process. Here the sender is an id that the caller gives, a page's or an actor's name: it can be
+    /// told to another node, a reader can say who it is after a reconnect, and it travels with the message, so that it
+    /// is no secret.
     ///
     /// # Errors
     /// [`PublishError`]; nothing was published then.
@@ -150,7 +170,19 @@ impl Hub {
     /// # Errors
     /// [`PublishError::Kind`] on a State or Events topic; the other [`PublishError`]s.
     pub fn local_broadcast(&self, topic: &str, payload: Payload) -> Result<Published, PublishError> {
-        let publication = Publication { payload: Some(payload), local: true, ..Publication::default() };
+        self.local(None, topic, payload)
+    }
+
+    /// Publishes on this node only; readers [`excluding`](Reader::excluding) this sender skip the message.
+    ///
+    /// # Errors
+    /// [`PublishError::Kind`] on a State or Events topic; the other [`PublishError`]s.
+    pub fn local_broadcast_from(&self, sender: &str, topic: &str, payload: Payload) -> Result<Published, PublishError> {
+        self.local(Some(sender.into()), topic, payload)
+    }
+
+    fn local(&self, from: Option<Box<str>>, topic: &str, payload: Payload) -> Result<Published, PublishError> {
+        let publication = Publication { payload: Some(payload), from, local: true, ..Publication::default() };
         self.shared.publish(&TopicName::new(topic)?, publication, |kind| match kind {
             TopicKind::State | TopicKind::Events => Err("use `broadcast`: what is kept belongs to all nodes"),
             TopicKind::Signal | TopicKind::Local => Ok(()),
@@ -252,6 +284,15 @@ impl Hub {
             ring.last(most).filter(|entry| entry.payload.is_some()).cloned().collect()
         });
         Snapshot { entries, cursor: log.place(now).cursor }
+    }
+
+    /// The last messages that an Events topic keeps, oldest first; of a State topic its value.
+    ///
+    /// Phoenix has no history. To go on from it without a hole use [`snapshot`](Self::snapshot), which has the cursor of
+    /// the same moment.
+    #[must_use]
+    pub fn history(&self, topic: &TopicName, last: usize) -> Vec<Arc<Entry>> {
+        self.snapshot(topic, last).entries
     }
 
     /// The value of a typed State topic, if it has one and it can be decoded.

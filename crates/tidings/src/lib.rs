@@ -42,6 +42,8 @@ mod budget;
 mod builder;
 mod clock;
 mod cluster;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod counters;
 mod engine;
 mod entry;

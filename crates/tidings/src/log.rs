@@ -270,8 +270,15 @@ impl NodeLog {
     }
 
     /// A peer tells for how long an origin that its cursors list has been dead.
+    ///
+    /// It is listed here from then on, at 0: a cursor of that peer lists it, too, and must not wait for what nobody has
+    /// published.
     pub(crate) fn told_dead(&mut self, now: Now, cursor_age_s: u64, origin: OriginTag, dead_ms: u64) {
+        let is_listed = self.vector.cursor().lists(origin);
         let Some(cluster) = &mut self.cluster else { return };
+        if !is_listed && !cluster.origins.absent().retired.contains_key(&origin) {
+            self.vector.set(origin, 0);
+        }
         if let Some(has) = cluster.origins.told(now, cursor_age_s, origin, dead_ms) {
             self.decide(origin, has);
         }

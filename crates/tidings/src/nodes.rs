@@ -20,12 +20,23 @@ use crate::{
 /// For how long [`Hub::replicated`] waits: longer than a repair takes, some times over.
 const REPLICATED_WAIT: Duration = Duration::from_secs(5);
 
+/// After which [`Hub::changed`] has its caller look again in any case.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
 impl Hub {
     /// The other nodes of the cluster that were seen since this one began, by name. None for a node alone.
     #[must_use]
     pub fn nodes(&self) -> Vec<Member> {
         let log = self.shared.log();
         log.cluster.iter().flat_map(|cluster| cluster.members.iter().cloned()).collect()
+    }
+
+    /// Waits for the next change in the cluster: a node comes or goes, or something of another node is applied.
+    ///
+    /// Look first, then wait, and look again: it may wake more often than there is news, and at least once a second.
+    pub async fn changed(&self) {
+        // A look once a second costs nothing, and makes a change between a look and this call no loss.
+        let _ = tokio::time::timeout(LOOK_AGAIN, self.shared.news.notified()).await;
     }
 
     /// Waits until so many other nodes are up, and this one has what they had published; says how many are.

@@ -1,4 +1,4 @@
-//! A subscription: one topic as a stream.
+//! A subscription: one topic, or all of a pattern, as a stream.
 
 use std::{
     collections::VecDeque,
@@ -10,21 +10,37 @@ use futures_core::Stream;
 
 use crate::{Delivery, Reader};
 
-/// One topic of a hub as a [`Stream`] of [`Delivery`]. Dropping it unsubscribes.
+/// One topic of a hub, or all topics of a pattern, as a [`Stream`] of [`Delivery`]. Dropping it unsubscribes.
 ///
 /// It never ends by itself, and never loses silently: a subscriber that is slower than the topic's
 /// ring is long gets a [`Delivery::Gap`], and goes on with what the ring holds.
 #[derive(Debug)]
 pub struct Subscription {
     reader: Reader,
-    /// Read and not handed out yet: at most one batch.
+    /// Read and not handed out yet: at most one batch, or what came until it was ready.
     ready: VecDeque<Delivery>,
     batch: Vec<Delivery>,
+    /// Its join has been told.
+    is_live: bool,
 }
 
 impl Subscription {
     pub(crate) fn new(reader: Reader) -> Self {
-        Self { reader, ready: VecDeque::new(), batch: Vec::new() }
+        Self { reader, ready: VecDeque::new(), batch: Vec::new(), is_live: false }
+    }
+
+    /// Skips what this sender publishes with [`Hub::broadcast_from`](crate::Hub::broadcast_from), on every node and on
+    /// replay.
+    #[must_use]
+    pub fn excluding(mut self, sender: &str) -> Self {
+        self.reader = self.reader.excluding(sender);
+        self
+    }
+
+    /// Ends it: what dropping does, by Phoenix's name. (There it takes a topic and ends all subscriptions that the
+    /// process has to it; here each subscription is a value of its own.)
+    pub fn unsubscribe(self) {
+        drop(self);
     }
 
     /// The next message, snapshot or gap.
@@ -32,21 +48,48 @@ impl Subscription {
         std::future::poll_fn(|context| self.poll(context)).await
     }
 
+    /// Waits until the subscription is live on the whole cluster: whatever any node publishes from here on is heard.
+    ///
+    /// Of a State or Events topic, and on a node alone, that is at once. A Signal goes only to nodes that asked for it:
+    /// the others have answered by then, or one second has passed and a [`Delivery::Gap`] says that one of them has
+    /// not. Nothing is lost by waiting: what comes meanwhile is handed out by [`next`](Self::next).
+    pub async fn ready(&mut self) {
+        std::future::poll_fn(|context| {
+            while !self.is_live {
+                if self.read(context).is_pending() {
+                    return Poll::Pending;
+                }
+            }
+            Poll::Ready(())
+        })
+        .await;
+    }
+
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Delivery> {
         loop {
             if let Some(delivery) = self.ready.pop_front() {
                 return Poll::Ready(delivery);
             }
-            match self.reader.poll_read(context, &mut self.batch) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(()) => self.make_ready(),
+            if self.read(context).is_pending() {
+                return Poll::Pending;
             }
         }
     }
 
-    fn make_ready(&mut self) {
-        // One topic that is joined once: that it is live is nothing to tell.
-        self.ready.extend(self.batch.drain(..).filter(|delivery| !matches!(delivery, Delivery::Joined { .. })));
+    fn read(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let read = self.reader.poll_read(context, &mut self.batch);
+        self.take_batch();
+        read
+    }
+
+    fn take_batch(&mut self) {
+        for delivery in self.batch.drain(..) {
+            match delivery {
+                // Joined once: that it is live is nothing to hand out.
+                Delivery::Joined { .. } => self.is_live = true,
+                delivery => self.ready.push_back(delivery),
+            }
+        }
     }
 
     /// The next of what was published by now, without waiting.
@@ -54,7 +97,7 @@ impl Subscription {
     pub(crate) fn try_next(&mut self) -> Option<Delivery> {
         if self.ready.is_empty() {
             self.batch = crate::testing::read(&mut self.reader);
-            self.make_ready();
+            self.take_batch();
         }
         self.ready.pop_front()
     }

@@ -41,6 +41,8 @@ use std::{
 use serde::de::DeserializeOwned;
 use tidings_wire::event::GapCause;
 
+/// Nodes of one process: an engine without sockets, for tests of clusters.
+pub use crate::engine::mesh::{Mesh, MeshCarrier};
 use crate::{Clock, Delivery, Entry, Hub, Limits, Reader, Subscription};
 
 /// A hub whose time stands still until its clock is moved.

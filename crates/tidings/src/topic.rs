@@ -98,11 +98,18 @@ impl Topic {
         self.readers() > 0 || self.unintroduced.load(Ordering::Relaxed) != 0
     }
 
+    /// Whether a shard's patterns are still to be asked about it.
+    pub(crate) fn is_unintroduced(&self, shard: usize) -> bool {
+        self.unintroduced.load(Ordering::Relaxed) & 1 << shard != 0
+    }
+
     /// Whether a shard's patterns are to be asked about it: true once.
     pub(crate) fn is_introduced_now(&self, shard: usize) -> bool {
-        let bit = 1 << shard;
-        self.unintroduced.load(Ordering::Relaxed) & bit != 0
-            && self.unintroduced.fetch_and(!bit, Ordering::Relaxed) & bit != 0
+        let unintroduced = self.is_unintroduced(shard);
+        if unintroduced {
+            self.unintroduced.fetch_and(!(1 << shard), Ordering::Relaxed);
+        }
+        unintroduced
     }
 
     pub(crate) fn is_forgotten(&self) -> bool {

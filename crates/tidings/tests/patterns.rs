@@ -382,7 +382,8 @@ async fn a_value_that_goes_while_it_is_to_be_told_is_not_told() {
     hub.clear("value/a").unwrap();
     publish(&hub, "value/b", [2]);
     let heard = said_of_topics(&read_up_to_here(&mut reader).await);
-    assert_eq!(heard, [vec![complete("value/*")], messages("value/b", [2])].concat());
+    let cleared = Said::Cleared("value/a".into());
+    assert_eq!(heard, [vec![complete("value/*"), cleared], messages("value/b", [2])].concat());
 }
 
 #[tokio::test]

@@ -3,4 +3,5 @@
 mod http;
 mod metrics;
 mod page_stream;
+mod patterns;
 mod support;

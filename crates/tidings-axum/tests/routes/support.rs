@@ -21,6 +21,7 @@ topics! {
     pub(crate) LOG: Events<String> = "demo/log" keep 8;
     pub(crate) VALUE: State<u64> = "demo/value";
     pub(crate) SECRET: State<u64> = "demo/secret";
+    pub(crate) CARD(id: u32, part: String): State<u64> = "card/{id}/{part}";
 }
 
 /// Long enough for a machine that does other things; nothing waits for it to pass.
@@ -45,6 +46,8 @@ impl Site {
             .validate(|text| if text.len() <= 20 { Ok(()) } else { Err("at most 20 bytes".to_owned()) });
         hub.serve(VALUE).read(anyone);
         hub.serve(SECRET).read(nobody);
+        // Of a card everyone may read everything but its price.
+        hub.serve(CARD).read(|_, topic| !topic.as_str().ends_with("/price"));
         let live = Live::new(hub.clone(), options).unwrap();
         let router = Router::new()
             .nest(DEFAULT_PREFIX, page_routes(live.clone()))

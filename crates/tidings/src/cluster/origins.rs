@@ -78,8 +78,8 @@ impl Seen {
     }
 
     /// What a reader of either has for certain.
-    pub(crate) fn earliest(self, other: Self) -> Self {
-        Self { cursor: self.cursor.earliest(&other.cursor), absent: other.absent }
+    pub(crate) fn earliest(&self, other: &Self) -> Self {
+        Self { cursor: self.cursor.earliest(&other.cursor), absent: other.absent.clone() }
     }
 
     /// Whether it has everything up to another cursor.

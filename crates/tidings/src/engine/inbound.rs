@@ -65,9 +65,10 @@ impl Inbound {
     pub fn received(&self, from: NodeName, frame: Bytes) -> bool {
         let Waiting { frames, bytes } = &*self.waiting;
         let size = frame.len();
-        let room = frames.fetch_add(1, Ordering::Relaxed) < FRAMES_MAX
-            && bytes.fetch_add(size, Ordering::Relaxed) + size <= BYTES_MAX;
-        if !room {
+        // Both are counted before either is looked at: what is refused is taken off both again.
+        let frames = frames.fetch_add(1, Ordering::Relaxed);
+        let bytes = bytes.fetch_add(size, Ordering::Relaxed);
+        if frames >= FRAMES_MAX || bytes + size > BYTES_MAX {
             self.waiting.less(size);
             return false;
         }

@@ -8,6 +8,8 @@
 
 mod driver;
 mod inbound;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) mod mesh;
 
 use std::{fmt, future::Future, pin::Pin};
 

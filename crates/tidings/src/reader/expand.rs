@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     error::SubscribeError,
+    lock,
     log::{Now, Place},
     mailbox::Found,
     topic::Topic,
@@ -44,7 +45,7 @@ impl fmt::Debug for Admits {
 
 /// What became of a topic that a pattern has found.
 enum Slotted {
-    /// Its slot, and whether it is new.
+    /// Its slot, and whether another hold has it, too.
     At(u32, bool),
     /// The reader has no room for it.
     NoRoom,
@@ -86,6 +87,7 @@ impl Reader {
         now: Now,
         strict: bool,
     ) -> Result<(), SubscribeError> {
+        self.want_nothing_of(hold);
         let (topics, all) = self.list(hold, strict);
         if strict && !all {
             let pattern = self.patterns[hold as usize].pattern.clone();
@@ -100,7 +102,7 @@ impl Reader {
         let complete = cause.is_some() || matches!(begin, Begin::Retained(_));
         let of = &mut self.patterns[hold as usize];
         (of.place, of.limited) = (Some(place.index), false);
-        self.prepared.retain(|prepared| prepared.pattern() != Some(hold));
+        self.forget_prepared_of(hold);
         self.pattern_gap(hold, cause);
         for topic in topics {
             self.begin_found(hold, &topic, &begin, complete, place.index, now);
@@ -112,6 +114,14 @@ impl Reader {
             self.limit(hold);
         }
         Ok(())
+    }
+
+    /// What a pattern alone has of topics is of an earlier join of it.
+    pub(super) fn want_nothing_of(&mut self, hold: u32) {
+        let alone = |slot: &Slot| slot.patterns == [hold] && !slot.is_held_otherwise(hold);
+        for (_, slot) in self.slots.iter_mut().filter(|(_, slot)| alone(slot)) {
+            slot.position = u64::MAX;
+        }
     }
 
     /// Begins again with all patterns, after a gap: more topics have begun than the mailbox holds.
@@ -174,9 +184,7 @@ impl Reader {
     /// Begins with one topic of a pattern, and prepares what has to be said first. Of a State topic whose pattern is
     /// told as a whole, that is its value.
     fn begin_found(&mut self, hold: u32, topic: &Arc<Topic>, begin: &Begin, complete: bool, place: u64, now: Now) {
-        let Slotted::At(at, fresh) = self.slot_of(hold, topic) else { return };
-        let slot = &self.slots[at as usize];
-        let over = !fresh && (slot.named || slot.patterns.iter().any(|held| *held != hold));
+        let Slotted::At(at, over) = self.slot_of(hold, topic, now) else { return };
         if !over {
             self.forget_prepared(at);
         }
@@ -203,20 +211,21 @@ impl Reader {
     }
 
     /// Finds or makes the slot of a topic that a pattern has found.
-    fn slot_of(&mut self, hold: u32, topic: &Arc<Topic>) -> Slotted {
+    fn slot_of(&mut self, hold: u32, topic: &Arc<Topic>, now: Now) -> Slotted {
+        let mut told = 0;
         if let Some(at) = self.by_name.get(&topic.name).copied() {
             let slot = &mut self.slots[at as usize];
             if Arc::ptr_eq(&slot.topic, topic) {
                 if !slot.patterns.contains(&hold) {
                     slot.patterns.push(hold);
                 }
-                return Slotted::At(at, false);
+                return Slotted::At(at, slot.is_held_otherwise(hold));
             }
             if topic.is_forgotten() {
                 return self.never_held(hold, topic);
             }
             // The topic of this name that it had is forgotten, and this one has begun since.
-            self.end_forgotten(at);
+            told = self.end_forgotten(at);
         }
         if !self.has_room() {
             return Slotted::NoRoom;
@@ -225,25 +234,53 @@ impl Reader {
         let at = entry.key() as u32;
         match self.shared.listen_found(topic, &self.mailbox, at) {
             Some(key) => {
-                entry.insert(Slot::found(topic.clone(), key, hold));
+                entry.insert(Slot::found(topic.clone(), key, hold, told));
                 self.by_name.insert(topic.name.clone(), at);
-                Slotted::At(at, true)
+                Slotted::At(at, self.find_for_others(at, now))
             }
             None => self.never_held(hold, topic),
         }
     }
 
+    /// A topic that has a slot is found by all patterns of the reader that match and have begun: it may not have been
+    /// introduced to them, and would seem new to them then. Says whether there are any besides the one it has.
+    pub(super) fn find_for_others(&mut self, at: u32, now: Now) -> bool {
+        let slot = &mut self.slots[at as usize];
+        let others = self
+            .patterns
+            .iter()
+            .filter(|(of, other)| !slot.patterns.contains(&(*of as u32)) && other.pattern.matches(&slot.topic.name));
+        let begun = others.filter_map(|(of, other)| Some((of as u32, other.place?)));
+        let (others, places): (Vec<_>, Vec<_>) = begun.unzip();
+        let Some(earliest) = places.into_iter().min() else { return false };
+        if slot.patterns.is_empty() && !self.admits.as_ref().is_none_or(|admits| admits.0(&slot.topic.name)) {
+            return false;
+        }
+        slot.patterns.extend(others);
+        slot.begin(&Begin::Now, false, earliest, now);
+        true
+    }
+
     /// A topic was forgotten before it was held: what was on it since the join is lost.
     fn never_held(&mut self, hold: u32, topic: &Topic) -> Slotted {
-        let owed = self.patterns[hold as usize].place.is_some_and(|place| crate::lock(&topic.ring).gone() > place);
-        if owed {
+        let gone = lock(&topic.ring).gone();
+        let told = self.by_name.get(&topic.name).map_or(0, |at| self.slots[*at as usize].told);
+        if self.patterns[hold as usize].place.is_some_and(|place| gone > place.max(told)) {
             self.lost(topic, GapCause::Slow);
         }
         Slotted::Gone
     }
 
-    /// Looks at the topics that were introduced. `overflowed`: some are not among them.
-    pub(super) fn find_topics(&mut self, overflowed: bool) {
+    /// Empties the mailbox: what is marked is pending, and what was introduced is held.
+    pub(super) fn look(&mut self) {
+        let overflowed = self.mailbox.take(&mut self.pending, &mut self.found);
+        if overflowed || !self.found.is_empty() {
+            self.find_topics(overflowed);
+        }
+    }
+
+    /// Holds the topics that were introduced. `overflowed`: some are not among them.
+    fn find_topics(&mut self, overflowed: bool) {
         let mut found = std::mem::take(&mut self.found);
         if overflowed {
             found.clear();
@@ -258,9 +295,9 @@ impl Reader {
             if known || !self.admits(&topic.name) {
                 continue;
             }
-            match self.slot_of(hold, &topic) {
-                Slotted::At(at, fresh) => {
-                    let begun = self.slots[at as usize].begin(&Begin::Now, !fresh, place, now);
+            match self.slot_of(hold, &topic, now) {
+                Slotted::At(at, over) => {
+                    let begun = self.slots[at as usize].begin(&Begin::Now, over, place, now);
                     self.gap(at, begun.slow.then_some(GapCause::Slow));
                     self.pending.push(at);
                 }
@@ -288,6 +325,7 @@ impl Reader {
     /// Lets a pattern go, and the topics that nothing else holds.
     pub(super) fn leave_pattern(&mut self, pattern: &Pattern) -> bool {
         let Some(hold) = self.find_pattern(pattern) else { return false };
+        self.forget_prepared_of(hold);
         let of = self.patterns.remove(hold as usize);
         self.shared.unlisten_pattern(&of.pattern, self.mailbox.shard, of.key);
         // No round puts anything more into it.
@@ -302,15 +340,29 @@ impl Reader {
                 free.push(at as u32);
             }
         }
-        let is_free = |at: u32| free.binary_search(&at).is_ok();
-        self.prepared.retain(|prepared| match prepared {
-            Prepared::Lost(name, _) | Prepared::Nothing(name) => !pattern.matches(name),
-            other => other.pattern() != Some(hold) && !other.slot().is_some_and(is_free),
-        });
+        self.prepared.retain(|prepared| !prepared.slot().is_some_and(|at| free.binary_search(&at).is_ok()));
         free.into_iter().for_each(|at| self.remove_slot(at));
         // A join may be through now: it waited for the shard because of the pattern.
         self.mailbox.wake();
         true
+    }
+
+    /// What was to be said of a pattern is of no use any more: it is let go, or begins again.
+    fn forget_prepared_of(&mut self, hold: u32) {
+        let (patterns, by_name, slots) = (&self.patterns, &self.by_name, &self.slots);
+        let begun = |slot: &Slot| slot.named && !slot.waits;
+        let named = |name: &TopicName| by_name.get(name).is_some_and(|at| begun(&slots[*at as usize]));
+        // A topic that is forgotten may have been another's, too.
+        let alone = |name: &TopicName| {
+            let mut others = patterns.iter().filter(|(of, other)| *of as u32 != hold && other.place.is_some());
+            patterns[hold as usize].pattern.matches(name)
+                && !named(name)
+                && !others.any(|(_, other)| other.pattern.matches(name))
+        };
+        self.prepared.retain(|prepared| match prepared {
+            Prepared::Lost(name, _) | Prepared::Nothing(name) => !alone(name),
+            other => other.pattern() != Some(hold),
+        });
     }
 
     /// A reader with patterns knows all topics up to a place only after its shard's round there: asks for one.

@@ -88,6 +88,8 @@ impl Reader {
     ///
     /// [`Delivery::Joined`]: crate::Delivery::Joined
     pub fn join(&mut self, call: u64, wanted: Vec<(Pattern, Start)>) -> Vec<(Pattern, SubscribeError)> {
+        // What there is to know of topics: some may be forgotten, and make room.
+        self.look();
         let (mut refused, mut held) = (Vec::new(), Vec::new());
         for (pattern, start) in wanted {
             let hold = match pattern.as_topic() {
@@ -202,20 +204,20 @@ impl Reader {
 
     /// Nothing is handed out of what waits, unless it is also held otherwise.
     fn hold_back(&mut self) {
-        for (wanted, _) in self.waiting.iter().flat_map(|waiting| &waiting.wanted) {
-            match *wanted {
+        let wanted: Vec<_> =
+            self.waiting.iter().flat_map(|waiting| &waiting.wanted).map(|(wanted, _)| *wanted).collect();
+        for wanted in wanted {
+            match wanted {
                 Wanted::Topic(at) => {
                     let slot = &mut self.slots[at as usize];
+                    slot.waits = true;
                     if slot.patterns.is_empty() {
                         slot.position = u64::MAX;
                     }
                 }
                 Wanted::Pattern(hold) => {
                     self.patterns[hold as usize].place = None;
-                    let alone = |slot: &Slot| !slot.named && slot.patterns == [hold];
-                    for (_, slot) in self.slots.iter_mut().filter(|(_, slot)| alone(slot)) {
-                        slot.position = u64::MAX;
-                    }
+                    self.want_nothing_of(hold);
                 }
             }
         }
@@ -228,7 +230,9 @@ impl Reader {
             self.forget_prepared(at);
         }
         self.gap(at, cause);
-        let Begun { slow, evicted, snapshot } = self.slots[at as usize].begin(begin, over, place.index, now);
+        let slot = &mut self.slots[at as usize];
+        slot.waits = false;
+        let Begun { slow, evicted, snapshot } = slot.begin(begin, over, place.index, now);
         self.gap(at, slow.then_some(GapCause::Slow));
         self.gap(at, evicted.then_some(GapCause::Evicted));
         if snapshot {
@@ -245,10 +249,17 @@ impl Reader {
     /// Prepares a gap on a topic.
     pub(super) fn gap(&mut self, at: u32, cause: Option<GapCause>) {
         let Some(cause) = cause else { return };
-        let slot = &mut self.slots[at as usize];
-        slot.prepared = true;
-        debug_gap(&slot.topic.name, cause);
-        self.shared.tell(self.mailbox.shard, &slot.topic, Tally::GAP);
+        let told = |prepared: &Prepared| matches!(prepared, Prepared::Gap(of, GapCause::Slow) if *of == at);
+        if std::mem::replace(&mut self.slots[at as usize].prepared, true)
+            && cause == GapCause::Slow
+            && self.prepared.iter().any(told)
+        {
+            // It will tell of all that is gone by then.
+            return;
+        }
+        let topic = &self.slots[at as usize].topic;
+        debug_gap(&topic.name, cause);
+        self.shared.tell(self.mailbox.shard, topic, Tally::GAP);
         self.prepared.push_back(Prepared::Gap(at, cause));
     }
 
@@ -297,7 +308,7 @@ impl Reader {
             return true;
         };
         self.shared.unlisten(&slot.topic, self.mailbox.shard, slot.key);
-        (slot.key, slot.named) = (key, false);
+        (slot.key, slot.named, slot.waits) = (key, false, false);
         true
     }
 
@@ -311,8 +322,15 @@ impl Reader {
 
     /// What was to be said of a slot is of no use any more: it is let go, or begins again.
     pub(super) fn forget_prepared(&mut self, at: u32) {
-        if std::mem::take(&mut self.slots[at as usize].prepared) {
-            self.prepared.retain(|prepared| prepared.slot() != Some(at));
+        let slot = &mut self.slots[at as usize];
+        if std::mem::take(&mut slot.prepared) {
+            self.prepared.retain(|prepared| {
+                if matches!(prepared, Prepared::Gap(of, _) if *of == at) {
+                    // It was not told: a pattern that finds out later that it lost the same has to say it.
+                    slot.told = 0;
+                }
+                prepared.slot() != Some(at)
+            });
         }
     }
 
@@ -333,6 +351,7 @@ impl Reader {
         let (topic, key) = self.shared.listen(name, &self.mailbox, at)?;
         entry.insert(Slot::named(topic, key));
         self.by_name.insert(name.clone(), at);
+        self.find_for_others(at, self.shared.now());
         Ok(at)
     }
 
@@ -342,7 +361,7 @@ impl Reader {
         let slot = &mut self.slots[at as usize];
         unlisten(&self.shared, self.mailbox.shard, slot);
         let lost = !Arc::ptr_eq(&slot.topic, &topic) && slot.settle();
-        (slot.topic, slot.key, slot.named) = (topic, key, true);
+        (slot.topic, slot.key, slot.named, slot.waits) = (topic, key, true, true);
         self.gap(at, lost.then_some(GapCause::Slow));
         Ok(())
     }
@@ -358,15 +377,26 @@ impl Reader {
 
     /// Ends the slots of topics that are forgotten, after what is owed of them.
     pub(super) fn drop_forgotten(&mut self) {
-        let forgotten = |slot: &Slot| !slot.named && slot.topic.is_forgotten();
-        let gone: Vec<_> = self.slots.iter().filter(|(_, slot)| forgotten(slot)).map(|(at, _)| at as u32).collect();
-        gone.into_iter().for_each(|at| self.end_forgotten(at));
+        let shard = self.mailbox.shard;
+        let gone: Vec<_> =
+            self.slots.iter().filter(|(_, slot)| slot.is_forgotten(shard)).map(|(at, _)| at as u32).collect();
+        for at in gone {
+            self.end_forgotten(at);
+        }
     }
 
-    /// Ends the slot of a topic that is forgotten, after what is owed of it. It holds nothing any more.
-    pub(super) fn end_forgotten(&mut self, at: u32) {
+    /// Ends the slot of a topic that is forgotten, after what is owed of it: it holds nothing any more. Gives back up to
+    /// where what is gone was told.
+    pub(super) fn end_forgotten(&mut self, at: u32) -> u64 {
         let slot = &mut self.slots[at as usize];
-        let (topic, lost) = (slot.topic.clone(), slot.settle());
+        let (topic, lost, told) = (slot.topic.clone(), slot.settle(), slot.told);
+        for prepared in self.prepared.iter_mut().filter(|_| slot.prepared) {
+            if let Prepared::Gap(of, cause) = *prepared
+                && of == at
+            {
+                *prepared = Prepared::Lost(topic.name.clone(), cause);
+            }
+        }
         if topic.kind == TopicKind::State {
             // That it was cleared is kept for a day; who slept longer has to be told all the same.
             self.prepared.push_back(Prepared::Nothing(topic.name.clone()));
@@ -374,13 +404,19 @@ impl Reader {
             self.lost(&topic, GapCause::Slow);
         }
         self.remove_slot(at);
+        told
     }
 
     /// Prepares a gap on a topic that has no slot.
     pub(super) fn lost(&mut self, topic: &Topic, cause: GapCause) {
-        debug_gap(&topic.name, cause);
-        self.shared.tell(self.mailbox.shard, topic, Tally::GAP);
-        self.prepared.push_back(Prepared::Lost(topic.name.clone(), cause));
+        // Several patterns may have lost it, or several topics of that name in a row.
+        let told =
+            |prepared: &Prepared| matches!(prepared, Prepared::Lost(lost, of) if *lost == topic.name && *of == cause);
+        if !self.prepared.iter().any(told) {
+            debug_gap(&topic.name, cause);
+            self.shared.tell(self.mailbox.shard, topic, Tally::GAP);
+            self.prepared.push_back(Prepared::Lost(topic.name.clone(), cause));
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use tidings_wire::{Pattern, TopicName, event::GapCause};
+use tidings_wire::{TopicName, event::GapCause};
 
 use super::{Joining, Reader};
 use crate::{counters::Tally, entry::Delivery, lock, topic::Topic};
@@ -58,10 +58,7 @@ impl Reader {
         loop {
             // Acquire, and before the mailbox is emptied: all marks and all new topics up to this index are then in it.
             let seen = marked.load(Ordering::Acquire);
-            let overflowed = self.mailbox.take(&mut self.pending, &mut self.found);
-            if overflowed || !self.found.is_empty() {
-                self.find_topics(overflowed);
-            }
+            self.look();
             self.say_prepared(most, out);
             if out.len() > before {
                 return Poll::Ready(());
@@ -101,11 +98,17 @@ impl Reader {
     fn say_prepared(&mut self, most: usize, out: &mut Vec<Delivery>) {
         for prepared in self.prepared.drain(..self.prepared.len().min(most)) {
             let (slots, patterns) = (&mut self.slots, &self.patterns);
-            let name = |at: u32| -> Pattern { (&slots[at as usize].topic.name).into() };
             let pattern = |hold: u32| patterns[hold as usize].pattern.clone();
             out.push(match prepared {
                 Prepared::Rewound => Delivery::Rewound,
-                Prepared::Gap(at, cause) => Delivery::Gap { topic: name(at), cause },
+                Prepared::Gap(at, cause) => {
+                    let slot = &mut slots[at as usize];
+                    if cause == GapCause::Slow {
+                        // What has gone since is told with it.
+                        slot.settle();
+                    }
+                    Delivery::Gap { topic: (&slot.topic.name).into(), cause }
+                }
                 Prepared::Lost(topic, cause) => Delivery::Gap { topic: topic.into(), cause },
                 Prepared::PatternGap(hold, cause) => Delivery::Gap { topic: pattern(hold), cause },
                 Prepared::Complete(hold) => Delivery::Complete { pattern: pattern(hold) },
@@ -113,14 +116,17 @@ impl Reader {
                 Prepared::Snapshot(at) | Prepared::Value(at) => {
                     let slot = &mut slots[at as usize];
                     let (entry, values) = lock(&slot.topic.ring).value();
-                    // It may be newer than the join, and is not handed out a second time.
-                    slot.position = slot.position.max(entry.as_ref().map_or(0, |entry| entry.index));
+                    let index = entry.as_ref().map_or(0, |entry| entry.index);
                     let entry = entry.filter(|entry| entry.payload.is_some());
-                    let (delivered, skipped) = (u64::from(entry.is_some()), slot.skipped(values));
-                    self.shared.tell(self.mailbox.shard, &slot.topic, Tally { delivered, skipped, gaps: 0 });
                     if entry.is_none() && matches!(prepared, Prepared::Value(_)) {
+                        // Cleared since: that comes as a message, for another of its holds may have been told a value.
                         continue;
                     }
+                    let (delivered, skipped) = (u64::from(entry.is_some()), slot.skipped(values));
+                    self.shared.tell(self.mailbox.shard, &slot.topic, Tally { delivered, skipped, gaps: 0 });
+                    // It may be newer than the join, and is not handed out a second time.
+                    slot.position = slot.position.max(index);
+                    slot.told = slot.told.max(index);
                     Delivery::Snapshot { topic: slot.topic.name.clone(), entry }
                 }
             });
@@ -192,12 +198,14 @@ impl Reader {
         self.pending.retain(|at| {
             let slot = &mut slots[*at as usize];
             let more = slot.has_read_to(horizon);
-            if !slot.named && slot.topic.is_forgotten() {
+            if slot.is_forgotten(self.mailbox.shard) {
                 forgotten.push(*at);
             }
             more
         });
-        forgotten.into_iter().for_each(|at| self.end_forgotten(at));
+        for at in forgotten {
+            self.end_forgotten(at);
+        }
         horizon
     }
 }

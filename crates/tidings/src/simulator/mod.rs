@@ -96,11 +96,13 @@ fn replay() {
     }
 }
 
-/// Tries seeds with a bug planted until one finds it.
+/// Tries seeds with a bug planted until one finds it. Those that need a long life are looked for in long lives.
 fn finds(bug: Plant) -> Option<(u64, Fault)> {
+    let is_of_age = matches!(bug, Plant::DeletionsNotSynced | Plant::ForgottenBeginsAnew);
     plant(Some(bug));
     let found = (0..1_000).find_map(|seed| {
         let plan = match seed % 10 {
+            _ if is_of_age => Plan::aged(seed),
             9 => Plan::calm(seed),
             8 => Plan::calm_signals(seed),
             6 | 7 => Plan::aged(seed),
