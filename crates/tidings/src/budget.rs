@@ -369,10 +369,15 @@ enum Turn {
 
 #[cfg(test)]
 mod tests {
-    use tidings_wire::{Events, OriginTag, State, Version, topics};
+    use tidings_wire::{Events, NodeName, OriginTag, State, Version, topics};
 
     use super::*;
-    use crate::{Hub, entry::ENTRY_BYTES, testing::HandClock};
+    use crate::{
+        Hub,
+        cluster::{Cluster, Data, Envelope, Event, Frame, WireEntry},
+        entry::ENTRY_BYTES,
+        testing::HandClock,
+    };
 
     topics! {
         VALUE(name: u64): State<String> = "value/{name}";
@@ -434,6 +439,31 @@ mod tests {
         log.apply(now, &topic, remote(applied + 1));
         log.apply(now, &topic, remote(applied + 2));
         assert_eq!(lock(&topic.ring).len(), 1);
+    }
+
+    #[test]
+    fn a_link_that_brings_more_state_ends() {
+        let hub = hub();
+        hub.shared.log().cluster = Some(Cluster::new(hub.limits()));
+        let (node, origin) = ("beta".parse::<NodeName>().unwrap(), OriginTag::of(&"beta".parse().unwrap(), 9));
+        hub.shared.handle(Event::Up(node.clone()));
+        let entry = |stamp| WireEntry {
+            topic: VALUE.at(stamp).name().unwrap().clone(),
+            clock: hub.now_ms() << 16,
+            stamp,
+            from: None,
+            id: None,
+            payload: Some(format!("\"{}\"", text()).into()),
+            author: None,
+        };
+        let (from, to, entries) = (0, 50, (1..=50).map(entry).collect());
+        let (lost, lost_elsewhere, deleted) = (Vec::new(), 0, 0);
+        let data = Data { origin: origin.into(), from, to, entries, lost, lost_elsewhere, deleted };
+        hub.shared.handle(Event::Received(Envelope { node, epoch: 9, frame: Frame::Data(data) }));
+        let info = hub.info();
+        assert!(info.held_bytes > info.bytes_max && info.held_bytes <= 2 * info.bytes_max, "{info:?}");
+        let applied = hub.shared.log().applied().get(origin);
+        assert_eq!(applied, info.state.held as u64, "the vector stands where the frame was left");
     }
 
     #[test]

@@ -86,6 +86,19 @@ async fn gaps_are_counted_on_their_topic() {
 }
 
 #[tokio::test]
+async fn what_a_pattern_is_told_counts_on_its_topics_and_its_own_gaps_apart() {
+    let hub = hub();
+    publish(&hub, "history/a", [1]);
+    let (mut reader, _) = joined(&hub, &["history/*"], &Start::After("no cursor".into())).await;
+    publish(&hub, "history/a", [2]);
+    publish(&hub, "history/b", [3]);
+    read_up_to_here(&mut reader).await;
+    let (a, b, total) = (info(&hub, "history/a"), info(&hub, "history/b"), hub.info());
+    assert_eq!((a.delivered, a.gaps, b.delivered, b.gaps), (2, 0, 1, 0));
+    assert_eq!((total.pattern_gaps, total.events.gaps, hub.gaps()), (1, 0, 1));
+}
+
+#[tokio::test]
 async fn the_hubs_figures_are_the_sum_and_outlive_a_topic() {
     let (hub, clock) = hub_with(|_| {});
     let (mut reader, _) = joined(&hub, &["short/a", "value/a", "beep/a"], &Start::Now).await;

@@ -41,6 +41,31 @@ fn messages_gaps_and_snapshots_without_a_runtime() {
     title.expect_nothing();
 }
 
+/// A topic that begins after its pattern is held is found by the shard, which nobody runs here but the expectation.
+fn a_pattern(hub: &tidings::Hub) {
+    let mut rooms = hub.subscribe("room/*").unwrap();
+    rooms.expect_nothing();
+    hub.broadcast("room/1", Payload::of("a").unwrap()).unwrap();
+    hub.broadcast("hall/1", Payload::of("b").unwrap()).unwrap();
+    assert_eq!(rooms.expect_value::<String>(), "a");
+    rooms.expect_nothing();
+    hub.broadcast("room/2", Payload::of("c").unwrap()).unwrap();
+    assert_eq!(rooms.expect_message().topic.as_str(), "room/2");
+    rooms.expect_nothing();
+}
+
+#[test]
+fn patterns_without_a_runtime() {
+    a_pattern(&testing::hub("alpha").0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn patterns_beside_shards_that_run() {
+    for _ in 0..50 {
+        a_pattern(&testing::hub("alpha").0);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tasks_are_woken_inside_of_a_runtime() {
     let (hub, _) = testing::hub("alpha");
