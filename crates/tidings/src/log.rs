@@ -14,7 +14,7 @@ use tidings_wire::{Cursor, OriginTag, TopicKind, TopicName, Version, event::GapC
 use crate::{
     Limits, Payload,
     budget::Budget,
-    cluster::{Absent, Cluster},
+    cluster::{Absent, Bucket, Cluster},
     counters::{Applied, KINDS, kind_at},
     entry::Entry,
     error::PublishError,
@@ -206,7 +206,15 @@ impl NodeLog {
         if self.is_repeated(topic, &message) {
             return false;
         }
-        self.enter_and_append(now, topic, message)
+        let version = message.version;
+        let woken = self.enter_and_append(now, topic, message);
+        // A node that was away for long has written below a deletion that some nodes still remember and some do not:
+        // the deletion is told anew, for they would not come to the same.
+        let fading = lock(&topic.ring).fading_deletion(version, now.monotonic_ms);
+        match fading {
+            Some(deletion) => self.publish_again(now, topic, &deletion) | woken,
+            None => woken,
+        }
     }
 
     /// Whether another node stamped a retry of what is here already.
@@ -267,6 +275,17 @@ impl NodeLog {
     pub(crate) fn all_applied(&self) -> impl Iterator<Item = (OriginTag, u64)> + '_ {
         let retired = self.cluster.iter().flat_map(|cluster| &cluster.origins.absent().retired);
         self.vector.cursor().iter().chain(retired.map(|(origin, stamp)| (*origin, *stamp)))
+    }
+
+    /// Up to where messages of a bucket may not have been sent here: up to an origin's answer, or, where it has not
+    /// answered, up to all that is applied of it.
+    pub(crate) fn unsent(&self, bucket: Bucket) -> Cursor {
+        let mut unsent = Cursor::default();
+        let Some(cluster) = &self.cluster else { return unsent };
+        for (origin, has) in self.applied().iter().filter(|(origin, _)| *origin != self.me) {
+            unsent.set(origin, cluster.needs.floor(bucket, origin).unwrap_or(has));
+        }
+        unsent
     }
 
     /// A peer tells for how long an origin that its cursors list has been dead.

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use tidings_wire::{Cursor, Keep, OriginTag, TopicKind};
+use tidings_wire::{Cursor, Keep, OriginTag, TopicKind, Version};
 
 use crate::{
     Limits,
@@ -81,7 +81,9 @@ impl Ring {
             self.rate.count(now_ms);
         }
         if self.kind == TopicKind::State {
-            if self.newest().is_some_and(|held| held.version >= entry.version) && !planted(Plant::OlderValueWins) {
+            // Before it is compared: a deletion that is past its time decides nothing here, as it does not elsewhere.
+            self.expire(now_ms);
+            if self.beats(entry.version) && !planted(Plant::OlderValueWins) {
                 self.note_superseded(&entry);
                 return self.share.bytes();
             }
@@ -98,6 +100,22 @@ impl Ring {
             self.evict_oldest();
         }
         self.share.bytes()
+    }
+
+    /// Whether a value of this version loses to what the State topic holds.
+    ///
+    /// A deletion without a stamp is one that a list of another node brought: what it stands for is forgotten there, and
+    /// what comes after it is taken there, too.
+    pub(crate) fn beats(&self, version: Version) -> bool {
+        let decides = |held: &&Arc<Entry>| held.payload.is_some() || held.is_stamped();
+        self.newest().filter(decides).is_some_and(|held| held.version >= version)
+    }
+
+    /// The deletion to which a value of this version loses, if other nodes may not remember it for much longer.
+    pub(crate) fn fading_deletion(&self, version: Version, now_ms: u64) -> Option<Arc<Entry>> {
+        let newest = self.newest().filter(|entry| entry.payload.is_none() && entry.is_stamped())?;
+        let is_fading = newest.applied_ms + self.tombstone_ms / 2 <= now_ms;
+        (self.kind == TopicKind::State && is_fading && newest.version > version).then(|| newest.clone())
     }
 
     /// A value that another one replaced: see `cluster/stand_in.rs`.

@@ -184,7 +184,7 @@ impl Shared {
         let Some(cluster) = &log.cluster else { return buckets.map(|_| None).collect() };
         let standing = |bucket| Standing {
             stands: planted(Plant::InterestNotAwaited) || cluster.stands(bucket, |origin| log.has(origin)),
-            floors: if planted(Plant::InterestFloorIgnored) { Cursor::default() } else { cluster.needs.floors(bucket) },
+            floors: if planted(Plant::InterestFloorIgnored) { Cursor::default() } else { log.unsent(bucket) },
         };
         buckets.map(|bucket| bucket.map(standing)).collect()
     }

@@ -43,7 +43,7 @@ impl NodeLog {
     pub(crate) fn flush(&mut self, now: Now, sends: &mut Vec<Send>) {
         let Some(cluster) = &mut self.cluster else { return };
         let beat_to = std::mem::take(&mut cluster.beat_to);
-        self.flush_published(&beat_to, sends);
+        self.flush_published(now, &beat_to, sends);
         for node in beat_to {
             if let Some(beat) = self.beat(now, &node) {
                 sends.push(Send::one(node, Frame::Beat(beat)));
@@ -59,7 +59,7 @@ impl NodeLog {
 
     /// What was published goes out at once, unless a peer needs nothing of it: then the range waits for the next message
     /// that it needs, or for its beat.
-    fn flush_published(&mut self, beat_to: &BTreeSet<NodeName>, sends: &mut Vec<Send>) {
+    fn flush_published(&mut self, now: Now, beat_to: &BTreeSet<NodeName>, sends: &mut Vec<Send>) {
         let head = self.head();
         let Some(cluster) = &self.cluster else { return };
         let mut behind: BTreeMap<u64, Vec<NodeName>> = BTreeMap::new();
@@ -71,7 +71,7 @@ impl NodeLog {
             }
         }
         for (sent, nodes) in behind {
-            let range = self.range(sent);
+            let range = self.range(now, sent);
             for (entries, nodes) in self.by_interest(&range, nodes) {
                 let is_empty = entries.is_empty() && range.gone.is_empty();
                 // Who is told nothing now is still behind, and is served from here the next time.
@@ -100,11 +100,11 @@ impl NodeLog {
     }
 
     /// What this node published above a stamp.
-    fn range(&self, sent: u64) -> Range {
-        let kept = self.cluster.as_ref().and_then(|cluster| cluster.resend.above(sent));
+    fn range(&self, now: Now, sent: u64) -> Range {
+        let kept = self.cluster.as_ref().and_then(|cluster| cluster.resend.above(now.monotonic_ms, sent));
         let (entries, gone) = match kept {
             Some(entries) => (entries.cloned().map(Outgoing::from).collect(), serve::Gone::default()),
-            None => self.walk_rings(self.me(), sent, self.head()),
+            None => self.walk_rings(now, self.me(), sent, self.head()),
         };
         // What has been forgotten meanwhile goes to everybody: more than is needed is never wrong.
         let is_signal = |name: &TopicName| self.topics.get(name).is_some_and(|topic| topic.kind == TopicKind::Signal);

@@ -142,7 +142,7 @@ impl Shared {
             Frame::Beat(beat) => {
                 log.heard_beat(now, self.limits.cursor_age_s_max, &node, origin, beat, outcome);
             }
-            Frame::Need { origin: of, have } => log.need(&node, of.into(), have, &mut outcome.send),
+            Frame::Need { origin: of, have } => log.need(now, &node, of.into(), have, &mut outcome.send),
             Frame::Data(data) => match self.apply(log, now, &node, origin, data, &mut outcome.send) {
                 Ok(woken) => {
                     outcome.woken |= woken;
@@ -372,9 +372,9 @@ impl NodeLog {
     }
 
     /// A peer asks for what an origin published above a stamp.
-    fn need(&mut self, node: &NodeName, origin: OriginTag, have: u64, send: &mut Vec<Send>) {
+    fn need(&mut self, now: Now, node: &NodeName, origin: OriginTag, have: u64, send: &mut Vec<Send>) {
         if origin != self.me() {
-            self.serve(node, origin, have, send);
+            self.serve(now, node, origin, have, send);
         } else if let Some(peer) = self.peer(node).filter(|_| !planted(Plant::NeedNotServed)) {
             peer.sent = Some(have);
             // The answer decides the whole range, also where the peer needs nothing of it.
@@ -385,12 +385,12 @@ impl NodeLog {
     }
 
     /// Sends what this node holds of another origin above a stamp.
-    fn serve(&self, node: &NodeName, origin: OriginTag, have: u64, send: &mut Vec<Send>) {
+    fn serve(&self, now: Now, node: &NodeName, origin: OriginTag, have: u64, send: &mut Vec<Send>) {
         let to = self.has(origin);
         if to <= have {
             return;
         }
-        let (entries, gone) = self.walk_rings(origin, have, to);
+        let (entries, gone) = self.walk_rings(now, origin, have, to);
         if gone.deletions > have {
             send.push(Send::one(node.clone(), Frame::Holds(self.holds())));
         }

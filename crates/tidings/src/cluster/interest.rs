@@ -12,7 +12,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use tidings_wire::{Cursor, OriginTag, Pattern, TopicName};
+use tidings_wire::{OriginTag, Pattern, TopicName};
 
 use crate::topic::Topic;
 
@@ -194,17 +194,6 @@ impl Needs {
             (one, all) => one.or(all),
         }
     }
-
-    /// Everything of a bucket that may not have been sent here, as a cursor that covers just that.
-    pub(crate) fn floors(&self, bucket: Bucket) -> Cursor {
-        let mut floors = Cursor::default();
-        for need in [bucket, Bucket::All].iter().filter_map(|bucket| self.buckets.get(bucket)) {
-            for origin in need.answered.keys() {
-                floors.set(*origin, self.floor(bucket, *origin).unwrap_or(0));
-            }
-        }
-        floors
-    }
 }
 
 #[cfg(test)]
@@ -235,12 +224,12 @@ mod tests {
         assert!(needs.pattern(&Pattern::new("a/b/*").unwrap()));
         assert!(!needs.pattern(&Pattern::new("a/b/**").unwrap()), "the same bucket");
         needs.answered(OriginTag::from_low_bits(1), needs.version(), 7);
-        assert_eq!(needs.floors(topic("a/b/c")).get(OriginTag::from_low_bits(1)), 7);
+        assert_eq!(needs.floor(topic("a/b/c"), OriginTag::from_low_bits(1)), Some(7));
         assert!(!needs.sweep(1_000, |_| true));
         assert!(!needs.sweep(2_000, |_| false), "its reader may come back");
         assert!(!needs.sweep(2_000 + LINGER_MS - 1, |_| false));
         assert!(needs.sweep(3_000 + LINGER_MS, |_| false));
         assert!(needs.interest().buckets.is_empty());
-        assert_eq!(needs.floors(topic("a/b/c")), Cursor::default());
+        assert_eq!(needs.floor(topic("a/b/c"), OriginTag::from_low_bits(1)), None);
     }
 }

@@ -114,7 +114,8 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// A node that knows nobody yet.
     pub(crate) fn new(limits: &Limits) -> Self {
-        let resend = Resend::new(limits.resend_messages_max, limits.resend_bytes_max);
+        let tombstone_ms = limits.tombstone_age_s * 1000;
+        let resend = Resend::new(limits.resend_messages_max, limits.resend_bytes_max, tombstone_ms);
         Self { resend, ..Self::default() }
     }
 

@@ -13,12 +13,14 @@ pub(crate) struct Resend {
     base: u64,
     messages_max: usize,
     bytes_max: usize,
+    /// For how long deletions are remembered.
+    tombstone_ms: u64,
 }
 
 impl Resend {
     /// At most so many messages, and so many bytes of payload.
-    pub(crate) fn new(messages_max: usize, bytes_max: usize) -> Self {
-        Self { messages_max, bytes_max, ..Self::default() }
+    pub(crate) fn new(messages_max: usize, bytes_max: usize, tombstone_ms: u64) -> Self {
+        Self { messages_max, bytes_max, tombstone_ms, ..Self::default() }
     }
 
     pub(crate) fn push(&mut self, entry: Arc<Entry>) {
@@ -31,11 +33,12 @@ impl Resend {
         }
     }
 
-    /// The messages above a stamp; `None` where some of them are gone.
-    pub(crate) fn above(&self, stamp: u64) -> Option<impl Iterator<Item = &Arc<Entry>>> {
-        (stamp >= self.base).then(|| {
-            let from = self.entries.partition_point(|entry| entry.stamp <= stamp);
-            self.entries.range(from..)
-        })
+    /// The messages above a stamp; `None` where some of them are gone, or are deletions that are past their time.
+    pub(crate) fn above(&self, now_ms: u64, stamp: u64) -> Option<impl Iterator<Item = &Arc<Entry>>> {
+        let from = self.entries.partition_point(|entry| entry.stamp <= stamp);
+        // The oldest one decides: it is the first to come of age.
+        let is_old = |entry: &Arc<Entry>| entry.applied_ms + self.tombstone_ms <= now_ms;
+        let is_whole = stamp >= self.base && !self.entries.get(from).is_some_and(is_old);
+        is_whole.then(|| self.entries.range(from..))
     }
 }

@@ -5,7 +5,7 @@ use tidings_wire::{OriginTag, TopicKind, TopicName};
 use super::frame::{Data, FRAME_ENTRIES_MAX, FRAME_PAYLOAD_BYTES, Outgoing};
 use crate::{
     lock,
-    log::NodeLog,
+    log::{NodeLog, Now},
     plant::{Plant, planted},
 };
 
@@ -70,12 +70,15 @@ impl NodeLog {
     ///
     /// A State value that another origin's has superseded is not there any more. That other one stands in for it: who
     /// is served may never get it otherwise, and would keep a value older than both.
-    pub(crate) fn walk_rings(&self, origin: OriginTag, have: u64, to: u64) -> (Vec<Outgoing>, Gone) {
+    pub(crate) fn walk_rings(&self, now: Now, origin: OriginTag, have: u64, to: u64) -> (Vec<Outgoing>, Gone) {
         let mut entries: Vec<Outgoing> = Vec::new();
         let mut gone =
             Gone { lost: Vec::new(), elsewhere: self.forgotten.get(origin), deletions: self.deleted.get(origin) };
         for topic in self.topics.values() {
-            let ring = lock(&topic.ring);
+            let mut ring = lock(&topic.ring);
+            // A deletion that is past its time is not told any more: others have forgotten it, and may have taken what
+            // lies below it.
+            ring.expire(now.monotonic_ms);
             let held = ring.of_origin(origin, have).filter(|entry| entry.stamp <= to);
             entries.extend(held.cloned().map(Outgoing::from));
             let stamp = ring.gone_of(origin);

@@ -23,7 +23,7 @@ impl NodeLog {
         if topic.kind != TopicKind::State || author == self.me() || self.has(author) >= message.stamp {
             return false;
         }
-        if lock(&topic.ring).newest().is_some_and(|held| held.version >= message.version) {
+        if lock(&topic.ring).beats(message.version) {
             return false;
         }
         self.seen(now, message.version);

@@ -58,8 +58,8 @@ impl NodeLog {
         gone.sort_unstable_by(|(a, _), (b, _)| a.name.cmp(&b.name));
         let mut woken = false;
         for (topic, version) in gone {
-            // Above the value and at or below the deletion, whose own version nobody remembers: what was written
-            // after that lies above both. It has no stamp, for it is this node's alone.
+            // Above the value, for readers. It has no stamp, for it is this node's alone, and decides nothing: the
+            // deletion's own version is forgotten.
             let version = Version::from_clock(version.clock() + 1, OriginTag::from_low_bits(0));
             let deletion = Message { version, stamp: 0, from: None, id: None, payload: None, gap: None };
             woken |= self.enter_and_append(now, &topic, deletion);

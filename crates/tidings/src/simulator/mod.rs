@@ -73,6 +73,19 @@ fn a_long_life_with_dead_origins_and_deletions_that_nobody_remembers() {
 }
 
 #[test]
+fn who_is_away_for_long_is_told_what_is_gone() {
+    for seed in 0..env("TIDINGS_SEEDS").unwrap_or(SEEDS) / 20 {
+        for (name, plan) in [("forgetful", Plan::forgetful(seed)), ("absent", Plan::absent(seed))] {
+            if let Err(fault) = run(seed, plan) {
+                panic!(
+                    "seed {seed}: {fault}\nreplay: TIDINGS_PLAN={name} TIDINGS_SEED={seed} cargo test -p tidings simulator::replay -- --nocapture"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn a_hundred_nodes_converge() {
     for seed in 0..env("TIDINGS_LARGE_SEEDS").unwrap_or(1) {
         if let Err(fault) = run(seed, Plan::large()) {
@@ -86,6 +99,8 @@ fn replay() {
     let Some(seed) = env("TIDINGS_SEED") else { return };
     let plan = match std::env::var("TIDINGS_PLAN").as_deref() {
         Ok("aged") => Plan::aged(seed),
+        Ok("forgetful") => Plan::forgetful(seed),
+        Ok("absent") => Plan::absent(seed),
         Ok("calm") => Plan::calm(seed),
         Ok("signals") => Plan::calm_signals(seed),
         _ => Plan::faults(seed),
@@ -96,13 +111,13 @@ fn replay() {
     }
 }
 
-/// Tries seeds with a bug planted until one finds it. Those that need a long life are looked for in long lives.
+/// Tries seeds with a bug planted until one finds it. Those that need a life of their own are looked for in it.
 fn finds(bug: Plant) -> Option<(u64, Fault)> {
-    let is_of_age = matches!(bug, Plant::DeletionsNotSynced | Plant::ForgottenBeginsAnew);
     plant(Some(bug));
     let found = (0..1_000).find_map(|seed| {
         let plan = match seed % 10 {
-            _ if is_of_age => Plan::aged(seed),
+            _ if bug == Plant::DeletionsNotSynced => Plan::absent(seed),
+            _ if bug == Plant::ForgottenBeginsAnew => Plan::forgetful(seed),
             9 => Plan::calm(seed),
             8 => Plan::calm_signals(seed),
             6 | 7 => Plan::aged(seed),

@@ -49,9 +49,10 @@ impl Model {
         self.topics.entry(topic).or_default().push(Published { kind, version, stamp, value });
     }
 
-    pub(super) fn check(&self, hubs: &[&Hub], readers: &[SimulatedReader]) -> Result<(), Fault> {
+    /// Deletions of before `remembered_ms`, by the nodes' clocks, are no more remembered by anybody.
+    pub(super) fn check(&self, hubs: &[&Hub], readers: &[SimulatedReader], remembered_ms: u64) -> Result<(), Fault> {
         self.nodes_have_the_same(hubs)?;
-        self.state_is_the_newest(hubs)?;
+        self.state_is_the_newest(hubs, remembered_ms)?;
         for (at, reader) in readers.iter().enumerate() {
             for (topic, began) in &reader.topics {
                 let Some(began) = began else { continue };
@@ -90,13 +91,16 @@ impl Model {
         applied.max_by_key(|one| one.version)
     }
 
-    /// Promise 6. A value of a dead node that a survivor has, though not what that node published before, may win.
-    fn state_is_the_newest(&self, hubs: &[&Hub]) -> Result<(), Fault> {
+    /// Promise 6. A value of a dead node that a survivor has, though not what that node published before, may win. So may
+    /// an older one of a node that was away for longer than the deletion was remembered: all have to agree on it.
+    fn state_is_the_newest(&self, hubs: &[&Hub], remembered_ms: u64) -> Result<(), Fault> {
         for (topic, published) in self.topics.iter().filter(|(_, published)| published[0].kind == TopicKind::State) {
             let newest = self.newest(hubs[0], topic);
             let held = held(hubs[0], topic);
+            let is_forgotten = |one: &Published| one.value.is_none() && one.version.ms() < remembered_ms;
             let is_newest = |one: &Published| {
-                one.value == held && newest.is_none_or(|newest| newest.version.clock() <= one.version.clock())
+                let beats = |newest: &Published| newest.version.clock() <= one.version.clock() || is_forgotten(newest);
+                one.value == held && newest.is_none_or(beats)
             };
             if !published.iter().any(is_newest) && !(newest.is_none() && held.is_none()) {
                 return Err(Fault(format!(
@@ -139,7 +143,8 @@ impl Model {
             .is_some_and(|one| !began.covers(one.version.origin(), one.stamp));
         match last {
             Some(last) if last != newest => Err(Fault(format!("was last told {last:?}, the newest is {newest:?}"))),
-            None if after && newest_is_after => Err(Fault(format!("was never told {newest:?}"))),
+            // Who was told nothing, and there is nothing, is right.
+            None if after && newest_is_after && newest.is_some() => Err(Fault(format!("was never told {newest:?}"))),
             _ => Ok(()),
         }
     }

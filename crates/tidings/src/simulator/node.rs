@@ -22,7 +22,7 @@ pub(super) struct SimulatedClock {
 }
 
 /// Wall time at the simulation's beginning.
-const WALL_MS: u64 = 1_800_000_000_000;
+pub(super) const WALL_MS: u64 = 1_800_000_000_000;
 
 impl Clock for SimulatedClock {
     fn wall_ms(&self) -> u64 {
@@ -94,13 +94,16 @@ pub(super) struct SimulatedReader {
     pub(super) heard: Vec<Heard>,
     /// Does not read until then.
     pub(super) stalled_until_ms: u64,
+    /// Has no stream until then.
+    pub(super) away_until_ms: u64,
 }
 
 impl SimulatedReader {
     pub(super) fn new(node: usize, topics: Vec<TopicName>) -> Self {
         let topics = topics.into_iter().map(|topic| (topic, None)).collect();
-        let (reader, calls, call, beat_ms, cursor, heard, stalled_until_ms) = Default::default();
-        Self { node, reader, topics, calls, call, beat_ms, cursor, heard, stalled_until_ms }
+        let (reader, calls, call, beat_ms, cursor, heard) = Default::default();
+        let (stalled_until_ms, away_until_ms) = (0, 0);
+        Self { node, reader, topics, calls, call, beat_ms, cursor, heard, stalled_until_ms, away_until_ms }
     }
 
     /// Opens a stream at a node: topics that had begun go on after the cursor, the others begin now.

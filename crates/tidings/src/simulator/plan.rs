@@ -28,8 +28,12 @@ pub(super) struct Plan {
     pub(super) loss_per_mille: u64,
     pub(super) delay_ms_max: u64,
     pub(super) cuts_per_mille: u64,
+    /// A cut takes a whole node from all others.
+    pub(super) isolates: bool,
     pub(super) deaths_per_mille: u64,
     pub(super) moves_per_mille: u64,
+    /// For how long a reader that moves may be without a stream.
+    pub(super) away_ms_max: u64,
     pub(super) stalls_per_mille: u64,
     /// Readers that take a topic more, or let one go.
     pub(super) changes_per_mille: u64,
@@ -59,8 +63,10 @@ impl Plan {
             loss_per_mille: *random.pick(&[0, 0, 20, 100, 300]),
             delay_ms_max: *random.pick(&[0, 5, 30, 120]),
             cuts_per_mille: *random.pick(&[0, 5, 20]),
+            isolates: false,
             deaths_per_mille: *random.pick(&[0, 0, 5, 15]),
             moves_per_mille: *random.pick(&[0, 10, 40]),
+            away_ms_max: *random.pick(&[0, 500]),
             stalls_per_mille: *random.pick(&[0, 0, 10]),
             changes_per_mille: *random.pick(&[0, 0, 20]),
             forgets_per_mille: *random.pick(&[0, 20]),
@@ -83,13 +89,41 @@ impl Plan {
             steps: 400,
             step_ms: 50,
             cursor_age_s: 2,
-            tombstone_age_s: 3,
+            tombstone_age_s: 4,
             deaths_per_mille: 10,
             cuts_per_mille: faults.cuts_per_mille.max(5),
             publishes_per_mille: faults.publishes_per_mille.min(300),
             clock_error_ms: faults.clock_error_ms.min(50),
             settle_steps: 300,
             ..faults
+        }
+    }
+
+    /// Readers that are away for longer than Signals are kept, at nodes that forget.
+    pub(super) fn forgetful(seed: u64) -> Self {
+        Self {
+            cursor_age_s: 60 * 60,
+            tombstone_age_s: 24 * 60 * 60,
+            forgets_per_mille: 300,
+            moves_per_mille: 20,
+            away_ms_max: 8_000,
+            publishes_per_mille: 100,
+            sorts: &[TopicSort::Signal, TopicSort::Value],
+            ..Self::aged(seed)
+        }
+    }
+
+    /// Nodes that are cut off for longer than deletions are remembered.
+    pub(super) fn absent(seed: u64) -> Self {
+        Self {
+            tombstone_age_s: 4,
+            isolates: true,
+            deaths_per_mille: 0,
+            publishes_per_mille: 40,
+            cuts_per_mille: 10,
+            resend_max: Some(3),
+            sorts: &[TopicSort::Value],
+            ..Self::aged(seed)
         }
     }
 

@@ -14,7 +14,7 @@ use tidings_wire::{Events, State, TopicKind, TopicName, topics};
 use super::{
     model::{self, Fault, Model},
     network::Network,
-    node::{Heard, SimulatedClock, SimulatedNode, SimulatedReader},
+    node::{Heard, SimulatedClock, SimulatedNode, SimulatedReader, WALL_MS},
     plan::{Plan, TopicSort},
     random::Random,
 };
@@ -169,6 +169,9 @@ impl World {
                 self.log(|| format!("reader {reader} is cut"));
                 self.readers[reader].reader = None;
                 self.readers[reader].node = self.random.below(plan.nodes as u64) as usize;
+                if self.random.per_mille(300) {
+                    self.readers[reader].away_until_ms = self.now() + self.random.between(0, plan.away_ms_max);
+                }
             }
             if self.random.per_mille(plan.stalls_per_mille) {
                 self.readers[reader].stalled_until_ms = self.now() + self.random.between(10, 3_000);
@@ -180,6 +183,15 @@ impl World {
         if self.random.per_mille(400) {
             self.log(|| "all links heal".to_owned());
             self.network.heal();
+            return;
+        }
+        if self.plan.isolates {
+            let node = self.random.below(self.plan.nodes as u64) as usize;
+            self.log(|| format!("cut n{node} off"));
+            for other in 0..self.nodes.len() {
+                self.network.cut(node, other);
+                self.network.cut(other, node);
+            }
             return;
         }
         let (a, b) =
@@ -286,7 +298,7 @@ impl World {
 
     fn open_readers(&mut self) {
         for at in 0..self.readers.len() {
-            if self.readers[at].reader.is_some() {
+            if self.readers[at].reader.is_some() || self.now() < self.readers[at].away_until_ms {
                 continue;
             }
             let mut node = self.readers[at].node;
@@ -344,7 +356,7 @@ impl World {
         self.network.loss_per_mille = 0;
         self.network.delay_ms_max = 5;
         for reader in &mut self.readers {
-            reader.stalled_until_ms = 0;
+            (reader.stalled_until_ms, reader.away_until_ms) = (0, 0);
         }
     }
 
@@ -356,7 +368,8 @@ impl World {
 
     fn check(&self) -> Result<(), Fault> {
         let hubs: Vec<&Hub> = self.nodes.iter().flatten().map(|node| &node.hub).collect();
-        self.model.check(&hubs, &self.readers)?;
+        let remembered_ms = (WALL_MS + self.now()).saturating_sub(self.plan.tombstone_age_s * 1000);
+        self.model.check(&hubs, &self.readers, remembered_ms)?;
         model::causes_are_known(&self.plan, &self.readers)
     }
 
