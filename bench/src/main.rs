@@ -1,18 +1,20 @@
 //! What the hub costs in one process, beside what one would write with tokio alone, in one run.
 //!
-//! `cargo run --release -p bench [fanout] [topics] [subscriptions] [latency]` prints a table for each part named, or
+//! `cargo run --release -p bench [fanout] [topics] [subscriptions] [latency] [budget] [stalled]` prints a table for each part named, or
 //! all. Figures are CPU time of the whole process divided by what was delivered: on a machine that does other things
 //! too, that holds better than the clock on the wall. Each figure is the median of five rounds.
 
 #![expect(clippy::print_stdout, reason = "tables for people")]
 
+mod budget;
 mod fanout;
 mod latency;
 mod rival;
+mod stalled;
 mod subscriptions;
 mod topics;
 
-use std::process::ExitCode;
+use std::{fs, process::ExitCode};
 
 /// Bytes of every payload.
 const PAYLOAD_BYTES: usize = 128;
@@ -27,10 +29,10 @@ const ROUNDS: usize = 5;
 async fn main() -> ExitCode {
     let parts: Vec<String> = std::env::args().skip(1).collect();
     if parts.iter().any(|part| part == "--help" || part == "-h") {
-        println!("bench [fanout] [topics] [subscriptions] [latency]: all parts, or those named");
+        println!("bench [fanout] [topics] [subscriptions] [latency] [budget] [stalled]: all parts, or those named");
         return ExitCode::SUCCESS;
     }
-    const PARTS: [&str; 4] = ["fanout", "topics", "subscriptions", "latency"];
+    const PARTS: [&str; 6] = ["fanout", "topics", "subscriptions", "latency", "budget", "stalled"];
     if let Some(unknown) = parts.iter().find(|part| !PARTS.contains(&part.as_str())) {
         println!("no part {unknown:?}; there are {}", PARTS.join(", "));
         return ExitCode::FAILURE;
@@ -48,12 +50,25 @@ async fn main() -> ExitCode {
     if chosen("latency") {
         latency::run().await;
     }
+    if chosen("budget") {
+        budget::run().await;
+    }
+    if chosen("stalled") {
+        stalled::run().await;
+    }
     ExitCode::SUCCESS
 }
 
 /// A payload of the size that all parts use.
 fn payload() -> tidings::Payload {
     tidings::Payload::of(&"x".repeat(PAYLOAD_BYTES - 2)).expect("text has a JSON form")
+}
+
+/// Resident memory of this process; 0 where the system does not tell.
+fn resident_bytes() -> usize {
+    let pages = fs::read_to_string("/proc/self/statm").ok();
+    let pages = pages.as_deref().and_then(|text| text.split_whitespace().nth(1)?.parse::<usize>().ok());
+    pages.unwrap_or(0) * 4096
 }
 
 /// The middle one.

@@ -19,7 +19,7 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    fn add(&self, count: u64) {
+    pub(crate) fn add(&self, count: u64) {
         let got = self.got.fetch_add(count, Ordering::AcqRel) + count;
         if got == self.wanted.load(Ordering::Acquire) {
             self.reached.notify_one();
@@ -27,11 +27,12 @@ impl Tally {
     }
 
     /// Wants so many more than before; call before they are published.
-    fn want(&self, more: u64) {
+    pub(crate) fn want(&self, more: u64) {
         self.wanted.fetch_add(more, Ordering::AcqRel);
     }
 
-    async fn reached(&self) {
+    /// Waits until all have it.
+    pub(crate) async fn reached(&self) {
         while self.got.load(Ordering::Acquire) < self.wanted.load(Ordering::Acquire) {
             self.reached.notified().await;
         }

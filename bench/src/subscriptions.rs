@@ -1,10 +1,10 @@
 //! Subscribing, letting go, and what a subscription weighs.
 
-use std::{fs, time::Instant};
+use std::time::Instant;
 
 use tidings::{Hub, Subscription};
 
-use crate::{ROUNDS, median};
+use crate::{ROUNDS, median, resident_bytes};
 
 const IN_TOPIC: usize = 50_000;
 
@@ -30,11 +30,4 @@ pub(crate) async fn run() {
     let began = Instant::now();
     drop(held);
     println!("drop all of them: {:.2} µs each", began.elapsed().as_secs_f64() * 1e6 / IN_TOPIC as f64);
-}
-
-/// Resident memory of this process; 0 where the system does not tell.
-fn resident_bytes() -> usize {
-    let pages = fs::read_to_string("/proc/self/statm").ok();
-    let pages = pages.as_deref().and_then(|text| text.split_whitespace().nth(1)?.parse::<usize>().ok());
-    pages.unwrap_or(0) * 4096
 }

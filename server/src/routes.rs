@@ -13,7 +13,7 @@ use http::{HeaderValue, header};
 use leptos::prelude::*;
 use leptos_axum::{LeptosRoutes as _, generate_route_list, handle_server_fns_with_context};
 use tidings::wire::live::DEFAULT_PREFIX;
-use tidings_axum::{Live, page_routes, plain_routes, same_origin, topic_routes};
+use tidings_axum::{Live, metrics_routes, page_routes, plain_routes, same_origin, topic_routes};
 use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer, services::ServeDir};
 
 use crate::{health, site::Site};
@@ -59,6 +59,7 @@ pub(crate) fn router(site: &Site, live: &Live, node: &NodeHandle, url: &str) -> 
         .merge(plain_routes(live.clone()))
         .merge(topic_routes(live.clone()))
         .merge(health::routes(live.clone()))
+        .merge(metrics_routes(live.clone()))
         .merge(pages)
         .layer(from_fn_with_state(live.clone(), same_origin))
         .layer(from_fn(protect))

@@ -66,7 +66,10 @@ impl From<WriteError> for ApiError {
             WriteError::Invalid { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
             WriteError::Publish(PublishError::TooLarge { .. }) => (StatusCode::PAYLOAD_TOO_LARGE, "too-large"),
             WriteError::Publish(PublishError::Name(_)) => (StatusCode::BAD_REQUEST, "invalid-topic"),
-            WriteError::Publish(PublishError::TooManyTopics { .. }) => (StatusCode::SERVICE_UNAVAILABLE, "node-full"),
+            WriteError::Publish(PublishError::IdTooLong { .. }) => (StatusCode::BAD_REQUEST, "id-too-long"),
+            WriteError::Publish(PublishError::TooManyTopics { .. } | PublishError::NoRoom { .. }) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "node-full")
+            }
             _ => (StatusCode::UNPROCESSABLE_ENTITY, "refused"),
         };
         Self { status, code, message }

@@ -37,6 +37,8 @@
 
 mod error;
 mod live;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod origin;
 mod page_id;
 mod routes;
@@ -44,6 +46,8 @@ mod stream;
 
 pub use error::ApiError;
 pub use live::{Identify, Live, LiveOptions};
+#[cfg(feature = "metrics")]
+pub use metrics::metrics_routes;
 pub use origin::same_origin;
 pub use page_id::Secret;
 pub use routes::{page_routes, plain_routes, topic_routes};

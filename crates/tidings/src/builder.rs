@@ -10,8 +10,7 @@ use crate::{
     clock::{Clock, SystemClock},
     cluster::Cluster,
     engine::{Carrier, Driver, EngineError, Inbound, Me},
-    lock,
-    shard::{self, SHARDS_MAX},
+    lock, shard,
     shared::Shared,
 };
 
@@ -38,6 +37,7 @@ impl HubBuilder {
     #[must_use]
     pub fn limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
         change(&mut self.limits);
+        self.limits = self.limits.corrected();
         self
     }
 
@@ -54,15 +54,29 @@ impl HubBuilder {
     /// Outside of a tokio runtime.
     #[must_use]
     pub fn build(self) -> Hub {
-        let shards = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(SHARDS_MAX));
-        // Milliseconds above, random bits below: larger than every epoch before it, also within one millisecond's
-        // restarts as far as chance allows.
-        let epoch = self.clock.wall_ms() << 16 | u64::from(random_16());
+        let shards = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(self.limits.shards_max));
+        let epoch = self.epoch();
         let hub = self.assemble(epoch, shards);
         for shard in 0..shards {
             tokio::spawn(shard::run(Arc::downgrade(&hub.shared), shard));
         }
         hub
+    }
+
+    /// The same, also outside of a runtime: no shard runs there, and nothing is woken.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn build_anywhere(self) -> Hub {
+        if tokio::runtime::Handle::try_current().is_ok() {
+            return self.build();
+        }
+        let epoch = self.epoch();
+        self.assemble(epoch, 1)
+    }
+
+    /// Milliseconds above, random bits below: larger than every epoch before it, also within one millisecond's restarts
+    /// as far as chance allows.
+    fn epoch(&self) -> u64 {
+        self.clock.wall_ms() << 16 | u64::from(random_16())
     }
 
     /// Makes the hub of a cluster's node, and begins with its engine.

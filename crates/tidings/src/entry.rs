@@ -9,6 +9,10 @@ use tidings_wire::{Pattern, TopicName, Version, event, sse};
 
 use crate::Payload;
 
+/// Bytes that a held message costs beside its texts: the entry, two reference counts, its place in the ring and in the
+/// allocator's blocks.
+pub(crate) const ENTRY_BYTES: usize = 320;
+
 /// A message as the node applied it.
 #[derive(Debug)]
 pub struct Entry {
@@ -63,9 +67,15 @@ impl Entry {
         self.stamp > 0
     }
 
-    /// Bytes that a ring counts for it.
+    /// Bytes of payload.
     pub(crate) fn bytes(&self) -> usize {
         self.payload.as_ref().map_or(0, Payload::len)
+    }
+
+    /// Bytes that it counts in the node's budget. Not in it: the frame, which holds the payload once more as soon as a
+    /// stream has written it.
+    pub(crate) fn weight(&self) -> usize {
+        weight(self.bytes(), self.from.as_deref(), self.id.as_deref(), self.cursor.len())
     }
 
     fn encode(&self) -> String {
@@ -96,6 +106,11 @@ impl Entry {
         let (topic, version, stamp, index) = (self.topic.clone(), self.version, self.stamp, self.index);
         json(&event::Deleted { topic, version, stamp, index })
     }
+}
+
+/// What a message with these texts counts in the node's budget.
+pub(crate) fn weight(payload: usize, from: Option<&str>, id: Option<&str>, cursor: usize) -> usize {
+    ENTRY_BYTES + payload + from.map_or(0, str::len) + id.map_or(0, str::len) + cursor
 }
 
 /// Our own event types are structs of text and numbers: they always have a JSON form.
@@ -140,4 +155,18 @@ pub enum Delivery {
         /// The node's cursor at the join.
         cursor: Box<str>,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_overhead_of_an_entry_covers_its_parts() {
+        let counts = 2 * size_of::<usize>();
+        // A ring's memory doubles as it grows: at worst a place is there twice.
+        let parts = counts + size_of::<Entry>() + counts + 2 * size_of::<Arc<Entry>>();
+        assert!(parts <= ENTRY_BYTES, "{parts} bytes");
+        assert!(ENTRY_BYTES < parts + 128, "{parts} bytes: too much is counted");
+    }
 }

@@ -19,9 +19,22 @@ pub enum PublishError {
     #[error(transparent)]
     Payload(#[from] PayloadError),
     /// Longer than [`Limits::payload_bytes_max`](crate::Limits).
-    #[error("the payload has {bytes} bytes, at most {max} are allowed")]
+    #[error(
+        "the payload has {bytes} bytes, at most {max} are allowed: keep large things in a store and publish their \
+         address, or raise `payload_bytes_max`"
+    )]
     TooLarge {
         /// Bytes of the payload.
+        bytes: usize,
+        /// Bytes that are allowed.
+        max: usize,
+    },
+    /// A publish id or sender id longer than [`Limits::id_bytes_max`](crate::Limits).
+    #[error("the {what} has {bytes} bytes, at most {max} are allowed: use a shorter one, or raise `id_bytes_max`")]
+    IdTooLong {
+        /// Which of the two: `publish id` or `sender id`.
+        what: &'static str,
+        /// Its bytes.
         bytes: usize,
         /// Bytes that are allowed.
         max: usize,
@@ -30,6 +43,19 @@ pub enum PublishError {
     #[error("the node holds {max} topics and takes no new one: forget some, or raise `topics_max`")]
     TooManyTopics {
         /// Topics that are allowed.
+        max: usize,
+    },
+    /// [`Limits::bytes_max`](crate::Limits) is spent by what is never let go of: the values of State topics.
+    #[error(
+        "no room for {bytes} bytes: State topics hold {state} of the {max} that the node may hold in all, and are \
+         never let go of. Clear some, or raise `bytes_max`"
+    )]
+    NoRoom {
+        /// Bytes that the message counts.
+        bytes: usize,
+        /// Bytes that State topics hold.
+        state: usize,
+        /// Bytes that are allowed in all.
         max: usize,
     },
     /// [`direct_broadcast`](crate::Hub::direct_broadcast) to a node that is not up.
@@ -107,7 +133,10 @@ pub enum SubscribeError {
         max: usize,
     },
     /// [`Limits::reader_topics_max`](crate::Limits) is reached.
-    #[error("this reader holds at most {max} topics, patterns counted out: let some go, or use a second reader")]
+    #[error(
+        "this reader holds at most {max} topics, patterns counted out: let some go, use a second reader, or raise \
+         `reader_topics_max`"
+    )]
     TooManyOfReader {
         /// Topics that are allowed.
         max: usize,

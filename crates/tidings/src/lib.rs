@@ -51,6 +51,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
 //! ```
 //!
+//! # Features
+//! - `metrics`: the hub's figures through the facade of the `metrics` crate.
+//! - `testing`: a hub whose clock is moved by hand, and expectations of what a subscription is told.
+//!
 //! # Hazards
 //! - A [`Delivery::Gap`] is not an error to be logged: it says that what you derive from messages is
 //!   incomplete. Ask for the state again, or show it.
@@ -61,11 +65,13 @@
 //! - Payloads are JSON text, at most 1 MiB by default. Larger things belong in a store.
 //! - A lone node keeps nothing over a restart: readers that come back are told [`Delivery::Rewound`].
 
+mod budget;
 mod builder;
 mod clock;
 mod cluster;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod counters;
 mod engine;
 mod entry;
 mod error;
@@ -74,9 +80,12 @@ mod error;
 pub mod fuzzing;
 mod hlc;
 mod hub;
+mod ids;
 mod limits;
 mod log;
 mod mailbox;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 mod nodes;
 mod patterns;
 mod payload;
@@ -121,9 +130,8 @@ pub use payload::Payload;
 pub use principal::Principal;
 pub use publish::{PublishOptions, Published};
 pub use reader::{Reader, Start};
-pub use resume::CURSOR_AGE_S_MAX;
 pub use serve::{Family, Rule, Serve, anyone, nobody};
-pub use snapshot::{Snapshot, TopicInfo};
+pub use snapshot::{HubInfo, KindInfo, Snapshot, TopicInfo};
 pub use subscription::Subscription;
 
 /// Locks, also after a panic elsewhere: no critical section of this crate runs code that is not its own, so none is

@@ -1,53 +1,152 @@
 //! Limits: everything has one, and each has its reason.
 
-/// What a node holds at most. The defaults suit one process with a few hundred MiB to spare.
+use tidings_wire::Keep;
+
+/// What a node holds at most, and for how long. The defaults suit one process with a few hundred MiB to spare; change
+/// them with [`HubBuilder::limits`](crate::HubBuilder::limits).
+///
+/// What happens at each, and what an operator can do, is in `docs/OPERATIONS.md`. Limits that all nodes and browsers
+/// have to agree on (names, cursors, frames, how far another node's clock may be ahead) are constants.
+///
+/// ```
+/// use tidings::Hub;
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// let hub = Hub::builder("alpha")?.limits(|limits| limits.bytes_max = 1 << 30).build();
+/// assert_eq!(hub.limits().bytes_max, 1_073_741_824);
+/// assert_eq!(hub.limits().payload_bytes_max, 1_048_576);
+/// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Limits {
     /// Bytes of one payload. 1 MiB: larger things belong in a store, and their address in a message.
     pub payload_bytes_max: usize,
-    /// Topics of the node. A topic costs about 300 bytes before its messages.
+    /// Bytes of a publish id or of a sender's id: both travel with their message. 128: a UUID has 36, a page id 43.
+    pub id_bytes_max: usize,
+    /// Publish ids that a topic remembers: a retry is dropped if no more than these came in between. 64: a retry comes
+    /// within seconds.
+    pub topic_publish_ids_max: usize,
+    /// Publish ids that the node remembers for all topics together, about 150 bytes each. 131,072: two minutes at a
+    /// thousand a second, some 20 MB.
+    pub publish_ids_max: usize,
+    /// Milliseconds by which a version that a client says it has seen may be ahead of all clocks that this node knows.
+    /// One minute: an honest client has seen it here or at a peer. One further ahead is not taken into account.
+    pub client_ahead_ms_max: u64,
+    /// Topics of the node. 100,000: a topic costs about 500 bytes before its messages.
     pub topics_max: usize,
-    /// Readers of the node. A reader costs about 200 bytes, an open HTTP stream some 12 kB more.
+    /// Bytes of payload in one topic's ring. 8 MiB: an Events topic of 1 MiB messages keeps eight of them.
+    pub ring_bytes_max: usize,
+    /// Bytes of all rings together: payloads, and 320 bytes and the cursor for each message. 256 MiB: 100,000 topics with
+    /// 2.5 KiB each. Beyond it Signal and Events topics let go of their oldest messages, the largest rings first, and
+    /// readers that had not read them get a gap; State is never let go of, and where it alone takes all of it, a publish
+    /// that needs more is refused with [`PublishError::NoRoom`](crate::PublishError::NoRoom). What streams have written
+    /// is kept encoded beside its payload: count on twice this much memory.
+    pub bytes_max: usize,
+    /// What a Signal topic holds that says nothing of its own. 64 messages and 5 s: for streams that are there, and for
+    /// those that come back at once.
+    pub signal_keep: Keep,
+    /// Seconds for which a deletion of a State topic is remembered by itself. 24 h: longer than most nodes are away; who
+    /// was away for longer compares lists. At least [`cursor_age_s_max`](Self::cursor_age_s_max): less counts as that.
+    pub tombstone_age_s: u64,
+    /// Readers of the node: subscriptions and streams. 200,000: a reader costs about a kilobyte, an open HTTP stream some
+    /// 12 kB more.
     pub readers_max: usize,
-    /// Topics of one reader, those that its patterns have found included: each costs its slot, and a page that holds
-    /// more is a mistake.
+    /// Topics of one reader, those that its patterns have found included. 4,096: each costs its slot, and a page that
+    /// holds more is a mistake.
     pub reader_topics_max: usize,
     /// Patterns of one reader. 256: a page holds one for each list that it shows. Each costs a look through the names
     /// that begin like it when it is joined, and a look at each topic of it that begins.
     pub reader_patterns_max: usize,
-    /// Bytes of payload in one topic's ring: an Events topic of 1 MiB messages lets go of its oldest beyond it.
-    pub ring_bytes_max: usize,
-    /// Messages that a reader is handed at once: a long history is written in pieces, between which others get
-    /// their turn.
+    /// Messages that a reader is handed at once. 256: a long history is written in pieces, between which others get
+    /// their turn. At least 1: 0 counts as that.
     pub batch_messages_max: usize,
-    /// Messages of its own that a node keeps for peers that missed them: at 10,000 a second, the 250 ms of a repair many
-    /// times over. A peer that is further behind is served from the rings.
+    /// Messages of its own that a node keeps for peers that missed them. 16,384: at 10,000 a second, the 250 ms of a
+    /// repair many times over. A peer that is further behind is served from the rings.
     pub resend_messages_max: usize,
-    /// Bytes of payload of those. They are shared with the rings as long as those hold them too.
+    /// Bytes of payload of those. 64 MiB. They are shared with the rings as long as those hold them too, and are not in
+    /// [`bytes_max`](Self::bytes_max).
     pub resend_bytes_max: usize,
-    /// Seconds for which a cursor resumes; an older one is a gap and a snapshot. An hour: a lunch break with the lid
+    /// Seconds for which a cursor resumes; an older one is a gap and a snapshot. One hour: a lunch break with the lid
     /// closed. Origins leave cursors three times as long after their death.
     pub cursor_age_s_max: u64,
-    /// Seconds for which a deletion of a State topic is remembered by itself. A day: who was away for longer compares
-    /// lists.
-    pub tombstone_age_s: u64,
+    /// Milliseconds for which a reader waits that its node has what its cursor covers, and that peers answer for a Signal
+    /// topic. One second: longer than a repair takes, and short enough for a visitor who changes nodes.
+    pub resume_wait_ms: u64,
+    /// Shards, the tasks that wake readers; never more than there are cores. 16: more would only wait for each other. At
+    /// most 64, at least 1.
+    pub shards_max: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
             payload_bytes_max: 1024 * 1024,
+            id_bytes_max: 128,
+            topic_publish_ids_max: 64,
+            publish_ids_max: 131_072,
+            client_ahead_ms_max: 60 * 1000,
             topics_max: 100_000,
+            ring_bytes_max: 8 * 1024 * 1024,
+            bytes_max: 256 * 1024 * 1024,
+            signal_keep: Keep::SIGNAL,
+            tombstone_age_s: 24 * 60 * 60,
             readers_max: 200_000,
             reader_topics_max: tidings_wire::live::PAGE_TOPICS_MAX,
             reader_patterns_max: 256,
-            ring_bytes_max: 8 * 1024 * 1024,
             batch_messages_max: 256,
             resend_messages_max: 16_384,
             resend_bytes_max: 64 * 1024 * 1024,
-            cursor_age_s_max: crate::CURSOR_AGE_S_MAX,
-            tombstone_age_s: 24 * 60 * 60,
+            cursor_age_s_max: 60 * 60,
+            resume_wait_ms: 1_000,
+            shards_max: 16,
         }
+    }
+}
+
+impl Limits {
+    /// With those corrected that would break a promise.
+    pub(crate) fn corrected(mut self) -> Self {
+        // A reader that comes back after a deletion must find it, or it would show the old value for ever.
+        self.tombstone_age_s = self.tombstone_age_s.max(self.cursor_age_s_max);
+        self.batch_messages_max = self.batch_messages_max.max(1);
+        // A shard's place in an inbox is a bit of a word.
+        self.shards_max = self.shards_max.clamp(1, u64::BITS as usize);
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tidings_wire::{Cursor, OriginTag, event::GapCause};
+
+    use crate::{
+        Delivery, Hub, Start,
+        cluster::{Beat, Cluster, Envelope, Event, Frame},
+        testing::{HandClock, read},
+    };
+
+    #[test]
+    fn a_resume_waits_for_its_node_as_long_as_is_configured() {
+        let clock = HandClock::default();
+        let builder = Hub::builder("alpha").unwrap().clock(clock.clone());
+        let hub = builder.limits(|limits| limits.resume_wait_ms = 200).build_still(1);
+        hub.shared.log().cluster = Some(Cluster::new(hub.limits()));
+        let (beta, node) = (OriginTag::of(&"beta".parse().unwrap(), 9), "beta".parse().unwrap());
+        hub.shared.handle(Event::Up("beta".parse().unwrap()));
+        let frame = Frame::Beat(Beat { applied: vec![(beta.into(), 5)], ..Beat::default() });
+        hub.shared.handle(Event::Received(Envelope { node, epoch: 9, frame }));
+        let mut ahead = Cursor::issued_at(hub.now_ms() / 1000);
+        ahead.set(hub.origin(), 0);
+        ahead.set(beta, 5);
+        let mut reader = hub.reader().unwrap();
+        reader.join(1, vec![("room".parse().unwrap(), Start::After(ahead.to_string().into()))]);
+        clock.advance_ms(199);
+        assert!(read(&mut reader).is_empty(), "what its cursor covers may still come");
+        clock.advance_ms(1);
+        let told = read(&mut reader);
+        assert!(
+            matches!(&told[..], [Delivery::Rewound, Delivery::Gap { cause: GapCause::Rewound, .. }, ..]),
+            "{told:?}"
+        );
     }
 }

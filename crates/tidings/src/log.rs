@@ -12,12 +12,17 @@ use std::{
 use tidings_wire::{Cursor, OriginTag, TopicKind, TopicName, Version, event::GapCause};
 
 use crate::{
-    Payload,
+    Limits, Payload,
+    budget::Budget,
     cluster::{Absent, Bucket, Cluster},
+    counters::{Applied, KINDS, kind_at},
     entry::Entry,
+    error::PublishError,
     hlc::Hlc,
+    ids::SeenIds,
     lock,
     plant::{Plant, planted},
+    publish::Published,
     topic::Topic,
     vector::Vector,
 };
@@ -47,6 +52,18 @@ pub(crate) struct Publication {
     pub(crate) local: bool,
 }
 
+impl Publication {
+    /// Whether its ids are short enough to travel.
+    pub(crate) fn check_ids(&self, max: usize) -> Result<(), PublishError> {
+        for (what, id) in [("publish id", &self.id), ("sender id", &self.from)] {
+            if let Some(bytes) = id.as_deref().map(str::len).filter(|bytes| *bytes > max) {
+                return Err(PublishError::IdTooLong { what, bytes, max });
+            }
+        }
+        Ok(())
+    }
+}
+
 /// A message on its way into the log.
 #[derive(Debug)]
 pub(crate) struct Message {
@@ -71,6 +88,12 @@ pub(crate) struct NodeLog {
     pub(crate) topics: HashMap<TopicName, Arc<Topic>>,
     /// What is gone with the topics that were forgotten: origin → highest stamp.
     pub(crate) forgotten: Cursor,
+    /// What all rings may hold.
+    pub(crate) budget: Budget,
+    /// What was applied, by kind.
+    pub(crate) counted: [Applied; KINDS.len()],
+    /// Publish ids that were seen: what has one of them again is a retry.
+    pub(crate) seen_ids: SeenIds,
     /// What is gone of Signal topics of any name, for it came from another node than its origin.
     pub(crate) signals_gone: Cursor,
     /// Deletions that are no more remembered.
@@ -92,15 +115,18 @@ pub(crate) struct Place {
 }
 
 impl NodeLog {
-    pub(crate) fn new(me: OriginTag, shards: usize) -> Self {
+    pub(crate) fn new(me: OriginTag, shards: usize, limits: &Limits) -> Self {
         Self {
             me,
             stamp: 0,
             index: 0,
-            clock: Hlc::default(),
+            clock: Hlc::new(limits.client_ahead_ms_max),
             vector: Vector::new(me),
             topics: HashMap::new(),
             forgotten: Cursor::default(),
+            budget: Budget::new(limits),
+            counted: Default::default(),
+            seen_ids: SeenIds::new(limits),
             signals_gone: Cursor::default(),
             deleted: Cursor::default(),
             cluster: None,
@@ -183,6 +209,9 @@ impl NodeLog {
     pub(crate) fn apply(&mut self, now: Now, topic: &Arc<Topic>, message: Message) -> bool {
         self.seen(now, message.version);
         self.decide(message.version.origin(), message.stamp);
+        if self.is_repeated(topic, &message) {
+            return false;
+        }
         let version = message.version;
         let woken = self.enter_and_append(now, topic, message);
         // A node that was away for long has written below a deletion that some nodes still remember and some do not:
@@ -192,6 +221,15 @@ impl NodeLog {
             Some(deletion) => self.publish_again(now, topic, &deletion) | woken,
             None => woken,
         }
+    }
+
+    /// Whether another node stamped a retry of what is here already.
+    ///
+    /// A State value is none: its two versions must lose and win on this node as they do on every other, and to be told
+    /// the same value twice is harmless.
+    fn is_repeated(&self, topic: &Topic, message: &Message) -> bool {
+        let id = message.id.as_deref().filter(|_| topic.kind != TopicKind::State);
+        id.is_some_and(|id| self.seen_ids.find(&topic.name, id).is_some())
     }
 
     /// All stamps of an origin up to this one are applied or decided.
@@ -296,6 +334,16 @@ impl NodeLog {
         self.stamp
     }
 
+    /// Bytes of the cursor that the next message carries.
+    pub(crate) fn cursor_bytes(&self) -> usize {
+        self.vector.text_len()
+    }
+
+    /// Index of the last entry.
+    pub(crate) fn index(&self) -> u64 {
+        self.index
+    }
+
     pub(crate) fn me(&self) -> OriginTag {
         self.me
     }
@@ -320,8 +368,16 @@ impl NodeLog {
 
     /// The other half of a publish: into the ring, and into the shards' inboxes.
     pub(crate) fn append(&mut self, now: Now, topic: &Arc<Topic>, entry: &Arc<Entry>) -> bool {
-        topic.published.fetch_add(1, Ordering::Relaxed);
-        lock(&topic.ring).push(entry.clone(), now.monotonic_ms);
+        if let Some(id) = &entry.id {
+            let published = Published { version: entry.version, stamp: entry.stamp, index: entry.index };
+            self.seen_ids.enter(&topic.name, id, published);
+        }
+        if entry.gap.is_none() {
+            topic.published.fetch_add(1, Ordering::Relaxed);
+            self.counted[kind_at(topic.kind)].count(now.monotonic_ms);
+        }
+        let ring_bytes = lock(&topic.ring).push(entry.clone(), now.monotonic_ms);
+        self.budget.pushed(topic, ring_bytes, entry.index);
         if !topic.is_heard() {
             return false;
         }
@@ -371,6 +427,9 @@ impl NodeLog {
                 record.merge(lock(&topic.ring).evicted());
             }
             topic.forget();
+            self.budget.forget(topic);
+            self.counted[kind_at(topic.kind)].topics -= 1;
+            tracing::trace!(topic = %topic.name, "a topic is forgotten");
             if topic.readers() > 0 {
                 self.queue(topic);
             }

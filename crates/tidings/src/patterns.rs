@@ -182,10 +182,10 @@ mod tests {
     use tidings_wire::{Cursor, Keep, TopicKind};
 
     use super::*;
-    use crate::ring::Ring;
+    use crate::{Limits, ring::Ring};
 
     fn topic(name: &str) -> Arc<Topic> {
-        let ring = Ring::new(TopicKind::Signal, Keep::SIGNAL, 1024, 1000, Cursor::default());
+        let ring = Ring::new(TopicKind::Signal, Keep::SIGNAL, &Limits::default(), Arc::default(), Cursor::default());
         Arc::new(Topic::new(TopicName::new(name).unwrap(), ring, 1, true))
     }
 

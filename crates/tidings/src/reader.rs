@@ -130,6 +130,12 @@ impl Reader {
         self
     }
 
+    /// Does a round of its shard.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn run_round(&self) {
+        crate::shard::Round::default().run(&self.shared, self.mailbox.shard);
+    }
+
     /// Wakes the task that polls this reader.
     #[must_use]
     pub fn waker(&self) -> ReaderWaker {

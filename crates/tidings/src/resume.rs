@@ -8,13 +8,6 @@ use crate::{
     plant::{Plant, planted},
 };
 
-/// Seconds for which a cursor resumes, by default. What is kept of cleared topics lasts longer.
-pub const CURSOR_AGE_S_MAX: u64 = 60 * 60;
-
-/// Milliseconds for which a reader waits that its node has what its cursor covers: longer than a repair takes, and
-/// short enough for a visitor who changes nodes.
-pub(crate) const WAIT_MS: u64 = 1_000;
-
 /// What a cursor comes to.
 #[derive(Debug)]
 pub(crate) enum Resume {
@@ -26,7 +19,7 @@ pub(crate) enum Resume {
     Gap(GapCause),
 }
 
-/// Reads a cursor as a client sent it, against a log that stands at `place`. Of each origin of which it covers more
+/// Reads a cursor as a client sent it, against a log that stands at `place`; `age_s_max` is for how long one resumes. Of each origin of which it covers more
 /// than the log has, `may_come` tells whether that much can still come.
 pub(crate) fn resume(
     text: &str,
@@ -36,7 +29,7 @@ pub(crate) fn resume(
     may_come: impl Fn(OriginTag, u64) -> bool,
 ) -> Resume {
     let Ok(cursor) = text.parse::<Cursor>() else { return Resume::Gap(GapCause::CursorMalformed) };
-    if cursor.issued_s() + age_s_max < now_s {
+    if cursor.issued_s().saturating_add(age_s_max) < now_s {
         return Resume::Gap(GapCause::CursorTooOld);
     }
     if place.absent.is_unknown(&cursor, now_s) {

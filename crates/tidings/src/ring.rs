@@ -5,7 +5,10 @@ use std::{collections::VecDeque, sync::Arc};
 use tidings_wire::{Cursor, Keep, OriginTag, TopicKind, Version};
 
 use crate::{
+    Limits,
+    budget::{Held, Share},
     cluster::Seen,
+    counters::Rate,
     entry::Entry,
     plant::{Plant, planted},
 };
@@ -17,16 +20,24 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Ring {
     kind: TopicKind,
+    /// What an Events or Signal topic holds; for how long a State topic remembers that it was cleared.
     keep: Keep,
     bytes_max: usize,
     /// For how long a cleared State topic remembers that it was.
     tombstone_ms: u64,
     entries: VecDeque<Arc<Entry>>,
+    /// Bytes of payload.
     bytes: usize,
+    /// What it holds of the node's budget.
+    share: Share,
     /// Origin → highest stamp let go: a cursor below it cannot resume without a gap. Of a State topic: superseded.
     evicted: Cursor,
     /// Highest index let go: a reader that stands below it was too slow.
     evicted_index: u64,
+    /// Values that a State topic has had, with its deletions.
+    values: u64,
+    /// Messages a second.
+    rate: Rate,
 }
 
 /// What a reader finds when it goes on from a place.
@@ -40,38 +51,55 @@ pub(crate) struct Found {
     pub(crate) next: Option<u64>,
     /// Index of the newest entry, also where it lies above what was asked for.
     pub(crate) newest: u64,
+    /// Values that a State topic has had; 0 for other kinds.
+    pub(crate) values: u64,
 }
 
 impl Ring {
     /// An empty ring; what is gone with topics that the node has forgotten may have been of this one.
-    pub(crate) fn new(kind: TopicKind, keep: Keep, bytes_max: usize, tombstone_ms: u64, forgotten: Cursor) -> Self {
-        let entries = VecDeque::new();
-        let evicted = if kind == TopicKind::State { Cursor::default() } else { forgotten };
-        Self { kind, keep, bytes_max, tombstone_ms, entries, bytes: 0, evicted, evicted_index: 0 }
+    pub(crate) fn new(kind: TopicKind, keep: Keep, limits: &Limits, held: Arc<Held>, forgotten: Cursor) -> Self {
+        Self {
+            kind,
+            keep,
+            bytes_max: limits.ring_bytes_max,
+            tombstone_ms: limits.tombstone_age_s.saturating_mul(1000),
+            entries: VecDeque::new(),
+            bytes: 0,
+            share: Share::new(held, kind),
+            evicted: if kind == TopicKind::State { Cursor::default() } else { forgotten },
+            evicted_index: 0,
+            values: 0,
+            rate: Rate::default(),
+        }
     }
 
     /// Appends an entry that comes after all others.
     ///
-    /// A State value below the one that is held loses, and leaves no trace.
-    pub(crate) fn push(&mut self, entry: Arc<Entry>, now_ms: u64) {
+    /// A State value below the one that is held loses, and leaves no trace. Says how much the ring weighs now.
+    pub(crate) fn push(&mut self, entry: Arc<Entry>, now_ms: u64) -> usize {
+        if entry.gap.is_none() {
+            self.rate.count(now_ms);
+        }
         if self.kind == TopicKind::State {
             // Before it is compared: a deletion that is past its time decides nothing here, as it does not elsewhere.
             self.expire(now_ms);
             if self.beats(entry.version) && !planted(Plant::OlderValueWins) {
                 self.note_superseded(&entry);
-                return;
+                return self.share.bytes();
             }
-            if let Some(superseded) = self.entries.pop_back() {
+            if let Some(superseded) = self.take_value() {
                 self.note_superseded(&superseded);
             }
-            self.bytes = 0;
+            self.values += 1;
         }
         self.bytes += entry.bytes();
+        self.share.add(entry.weight());
         self.entries.push_back(entry);
         self.expire(now_ms);
         while self.entries.len() > self.keep.count as usize || (self.bytes > self.bytes_max && self.entries.len() > 1) {
             self.evict_oldest();
         }
+        self.share.bytes()
     }
 
     /// Whether a value of this version loses to what the State topic holds.
@@ -102,9 +130,10 @@ impl Ring {
     pub(crate) fn expire(&mut self, now_ms: u64) {
         if self.kind == TopicKind::State {
             let tombstone_ms = self.tombstone_ms;
-            let is_old = |entry: &Arc<Entry>| entry.payload.is_none() && entry.applied_ms + tombstone_ms <= now_ms;
+            let is_old =
+                |entry: &Arc<Entry>| entry.payload.is_none() && entry.applied_ms.saturating_add(tombstone_ms) <= now_ms;
             if self.newest().is_some_and(is_old)
-                && let Some(deletion) = self.entries.pop_back()
+                && let Some(deletion) = self.take_value()
             {
                 // For who was away for longer; see `cluster/sync.rs`.
                 self.note_superseded(&deletion);
@@ -117,9 +146,27 @@ impl Ring {
         }
     }
 
+    /// Lets go of the oldest message to make room for others, unless it is the one at an index, which has just come.
+    pub(crate) fn evict_for_budget(&mut self, spared: u64) -> bool {
+        let evicts = self.kind != TopicKind::State && self.entries.front().is_some_and(|oldest| oldest.index != spared);
+        if evicts {
+            self.evict_oldest();
+        }
+        evicts
+    }
+
+    /// Takes what a State topic holds.
+    fn take_value(&mut self) -> Option<Arc<Entry>> {
+        let value = self.entries.pop_back()?;
+        self.bytes -= value.bytes();
+        self.share.take(value.weight());
+        Some(value)
+    }
+
     fn evict_oldest(&mut self) {
         let Some(oldest) = self.entries.pop_front() else { return };
         self.bytes -= oldest.bytes();
+        self.share.take(oldest.weight());
         self.evicted_index = oldest.index;
         if oldest.is_stamped() && !planted(Plant::EvictionForgotten) {
             self.note_gone(oldest.version.origin(), oldest.stamp);
@@ -144,6 +191,7 @@ impl Ring {
             lost: seen.is_none_or(|seen| self.has_let_go_above(seen)),
             next: self.entries.get(next).map(|entry| entry.index),
             newest: self.newest().map_or(0, |entry| entry.index),
+            values: self.values,
         }
     }
 
@@ -217,6 +265,26 @@ impl Ring {
 
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Bytes that it holds of the node's budget.
+    pub(crate) fn weight(&self) -> usize {
+        self.share.bytes()
+    }
+
+    /// Values that a State topic has had, with its deletions.
+    pub(crate) fn values(&self) -> u64 {
+        self.values
+    }
+
+    /// A State topic's newest entry, and the count of those that it has had.
+    pub(crate) fn value(&self) -> (Option<Arc<Entry>>, u64) {
+        (self.newest().cloned(), self.values)
+    }
+
+    /// Messages a second, over some ten seconds.
+    pub(crate) fn rate_per_s(&self, now_ms: u64) -> f64 {
+        self.rate.per_s(now_ms)
     }
 }
 

@@ -14,6 +14,7 @@ use std::sync::{Arc, Weak, atomic::Ordering};
 use tokio::sync::Notify;
 
 use crate::{
+    counters::{KINDS, Told},
     lock,
     mailbox::Mailbox,
     plant::{Plant, planted},
@@ -22,9 +23,6 @@ use crate::{
     topic::Topic,
 };
 
-/// Most shards: their bits fit a word, and more than there are cores would only wait for each other.
-pub(crate) const SHARDS_MAX: usize = 16;
-
 /// What a shard shares with its readers and with publishers.
 #[derive(Debug, Default)]
 pub(crate) struct Shard {
@@ -32,6 +30,13 @@ pub(crate) struct Shard {
     pub(crate) marked: AtomicU64,
     /// A publish has filled the inbox. Remembers one wake-up, so none is lost while the shard works.
     pub(crate) wake: Notify,
+    /// What this shard's readers were told, by kind. Apart from the index, which all of them look at.
+    pub(crate) told: Box<[Told; KINDS.len()]>,
+    /// Gaps that its readers were told on whole patterns.
+    pub(crate) pattern_gaps: AtomicU64,
+    /// Held through a round: one round of a shard follows another. Where only its task runs them, that is so anyway.
+    #[cfg(any(test, feature = "testing"))]
+    in_round: Mutex<()>,
     /// Readers that wait for the next round, whatever is published: who holds a pattern knows all topics up to a place
     /// only when its shard has come there. Locked for a push or a take, under no other lock.
     asking: Mutex<Vec<Arc<Mailbox>>>,
@@ -55,6 +60,8 @@ pub(crate) struct Round {
 impl Round {
     /// Does one round of a shard; says whether there was anything to do.
     pub(crate) fn run(&mut self, shared: &Shared, shard: usize) -> bool {
+        #[cfg(any(test, feature = "testing"))]
+        let in_round = lock(&shared.shards[shard].in_round);
         // Before the inbox: who asked until now is woken after what was published until now is marked.
         let mut asking = std::mem::take(&mut *lock(&shared.shards[shard].asking));
         let mut marked = shared.log().take_inbox(shard, &mut self.topics);
@@ -78,6 +85,9 @@ impl Round {
         }
         // Release: a reader that sees this index also sees the marks made above.
         shared.shards[shard].marked.store(marked, Ordering::Release);
+        // A waker is somebody else's code.
+        #[cfg(any(test, feature = "testing"))]
+        drop(in_round);
         for mailbox in self.mailboxes.drain(..) {
             mailbox.wake();
         }

@@ -4,7 +4,7 @@ use std::{
     fmt,
     sync::{
         Arc, Weak,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
 };
 
@@ -15,6 +15,7 @@ use crate::{
     Limits, Payload,
     clock::Clock,
     cluster::{Bucket, Needs, Seen},
+    counters::{Tally, kind_at},
     error::{PublishError, SubscribeError},
     lock,
     log::{NodeLog, Now, Place, Publication},
@@ -57,8 +58,6 @@ pub(crate) struct Shared {
     pub(crate) readers: AtomicUsize,
     /// Gives the next reader its shard.
     pub(crate) next_shard: AtomicUsize,
-    /// Gaps told to readers.
-    pub(crate) gaps: AtomicU64,
     /// Readers whose cursors lie ahead of this node, or whose interest has not been answered. Locked for a push or a
     /// take.
     waiting: Mutex<Vec<Weak<Mailbox>>>,
@@ -84,15 +83,14 @@ impl Shared {
             node,
             epoch,
             origin,
-            limits,
             clock,
-            log: Mutex::new(NodeLog::new(origin, shards)),
+            log: Mutex::new(NodeLog::new(origin, shards, &limits)),
+            limits,
             shards: (0..shards).map(|_| Arc::default()).collect(),
             patterns: Patterns::new(shards),
             served: Mutex::default(),
             readers: AtomicUsize::new(0),
             next_shard: AtomicUsize::new(0),
-            gaps: AtomicU64::new(0),
             waiting: Mutex::default(),
             outgoing: Arc::default(),
             news: Notify::new(),
@@ -113,8 +111,26 @@ impl Shared {
         (self.log().place(now), now)
     }
 
-    pub(crate) fn count_gap(&self) {
-        self.gaps.fetch_add(1, Ordering::Relaxed);
+    /// Counts what one read of a topic came to, for the topic and for the reader's shard.
+    pub(crate) fn tell(&self, shard: usize, topic: &Topic, tally: Tally) {
+        topic.told.add(tally);
+        self.shards[shard].told[kind_at(topic.kind)].add(tally);
+    }
+
+    /// What readers were told on topics of a kind.
+    pub(crate) fn told(&self, kind: TopicKind) -> Tally {
+        let mut all = Tally::default();
+        for told in self.shards.iter().map(|shard| shard.told[kind_at(kind)].get()) {
+            all.delivered += told.delivered;
+            all.skipped += told.skipped;
+            all.gaps += told.gaps;
+        }
+        all
+    }
+
+    /// Gaps that readers were told on whole patterns.
+    pub(crate) fn pattern_gaps(&self) -> u64 {
+        self.shards.iter().map(|shard| shard.pattern_gaps.load(Ordering::Relaxed)).sum()
     }
 
     /// Whether what an origin published up to a stamp can still come to this node.
@@ -248,16 +264,32 @@ impl Shared {
         publication: Publication,
         allowed: impl FnOnce(TopicKind) -> Result<(), &'static str>,
     ) -> Result<Published, PublishError> {
+        let published = self.try_publish(name, publication, allowed);
+        published.inspect_err(|error| tracing::debug!(topic = %name, %error, "a publish was refused"))
+    }
+
+    fn try_publish(
+        &self,
+        name: &TopicName,
+        publication: Publication,
+        allowed: impl FnOnce(TopicKind) -> Result<(), &'static str>,
+    ) -> Result<Published, PublishError> {
         let (bytes, max) = (publication.payload.as_ref().map_or(0, Payload::len), self.limits.payload_bytes_max);
         if bytes > max {
             return Err(PublishError::TooLarge { bytes, max });
         }
+        publication.check_ids(self.limits.id_bytes_max)?;
         let now = self.now();
         let (entry, woken) = {
             let mut log = self.log();
             // Asked before the topic is made: what is refused leaves nothing behind.
             let kind = log.topics.get(name).map_or_else(|| self.declared(name).0, |topic| topic.kind);
             allowed(kind).map_err(|fix| PublishError::Kind { topic: name.clone(), kind, fix })?;
+            // A retry: it was published, and its answer is the first one's.
+            if let Some(first) = publication.id.as_deref().and_then(|id| log.seen_ids.find(name, id)) {
+                return Ok(first.clone());
+            }
+            log.check_room(name, kind, &publication)?;
             let max = self.limits.topics_max;
             let topic = self.topic(&mut log, now, name).ok_or(PublishError::TooManyTopics { max })?;
             if planted(Plant::StampBeforeAppend) {
@@ -288,7 +320,11 @@ impl Shared {
 
     /// What a topic is, or would be.
     fn declared(&self, name: &TopicName) -> (TopicKind, Keep) {
-        self.served_as(name).map_or((TopicKind::Signal, Keep::SIGNAL), |served| (served.kind, served.keep))
+        let (kind, keep) =
+            self.served_as(name).map_or((TopicKind::Signal, Keep::SIGNAL), |served| (served.kind, served.keep));
+        // One that says nothing of its own.
+        let is_default = kind == TopicKind::Signal && keep == Keep::SIGNAL;
+        (kind, if is_default { self.limits.signal_keep } else { keep })
     }
 
     /// Finds or makes a topic; `None` when the node is full.
@@ -315,9 +351,10 @@ impl Shared {
         if kind == TopicKind::Signal {
             gone.merge(&log.signals_gone);
         }
-        let ring = Ring::new(kind, keep, self.limits.ring_bytes_max, self.limits.tombstone_age_s * 1000, gone);
+        let ring = Ring::new(kind, keep, &self.limits, log.budget.held.clone(), gone);
         let topic = Arc::new(Topic::new(name.clone(), ring, self.shards.len(), self.patterns.are_heard()));
         log.topics.insert(name.clone(), topic.clone());
+        log.counted[kind_at(kind)].topics += 1;
         self.patterns.begin(&topic);
         Some(topic)
     }

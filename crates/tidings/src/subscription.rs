@@ -78,6 +78,11 @@ impl Subscription {
 
     fn read(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let read = self.reader.poll_read(context, &mut self.batch);
+        self.take_batch();
+        read
+    }
+
+    fn take_batch(&mut self) {
         for delivery in self.batch.drain(..) {
             match delivery {
                 // Joined once: that it is live is nothing to hand out.
@@ -85,7 +90,16 @@ impl Subscription {
                 delivery => self.ready.push_back(delivery),
             }
         }
-        read
+    }
+
+    /// The next of what was published by now, without waiting.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn try_next(&mut self) -> Option<Delivery> {
+        if self.ready.is_empty() {
+            self.batch = crate::testing::read(&mut self.reader);
+            self.take_batch();
+        }
+        self.ready.pop_front()
     }
 }
 

@@ -6,6 +6,8 @@ use slab::Slab;
 use tidings_wire::{TopicKind, TopicName};
 
 use crate::{
+    budget::UNLISTED,
+    counters::Told,
     lock,
     mailbox::Mailbox,
     ring::Ring,
@@ -32,8 +34,12 @@ pub(crate) struct Topic {
     forgotten: AtomicBool,
     /// Shards whose inbox holds this topic, as bits. Read and written only under the log's lock.
     pub(crate) queued: AtomicU64,
+    /// Its place among the rings that can let go of something for the budget. Same rule.
+    pub(crate) listed: AtomicU32,
     /// Messages applied here, since the node began.
     pub(crate) published: AtomicU64,
+    /// What its readers were told, since the node began.
+    pub(crate) told: Told,
 }
 
 /// Why a reader listens to a topic.
@@ -67,7 +73,9 @@ impl Topic {
             unintroduced: AtomicU64::new(unintroduced),
             forgotten: AtomicBool::new(false),
             queued: AtomicU64::new(0),
+            listed: AtomicU32::new(UNLISTED),
             published: AtomicU64::new(0),
+            told: Told::default(),
         }
     }
 

@@ -46,6 +46,11 @@ impl Vector {
         &self.text
     }
 
+    /// Bytes of its text: more only when a new origin is listed.
+    pub(crate) fn text_len(&self) -> usize {
+        self.text.len()
+    }
+
     /// Takes an origin off the list.
     pub(crate) fn forget(&mut self, origin: OriginTag) {
         self.cursor.forget(origin);

@@ -11,7 +11,7 @@ use support::{
     Said, cursor_of, hub, hub_with, join, joined, messages, name, pattern, poll_once, publish, read, read_up_to_here,
     said, said_of_topics, shards_have_marked, within,
 };
-use tidings::{CURSOR_AGE_S_MAX, Delivery, Hub, Start, SubscribeError, wire::event::GapCause};
+use tidings::{Delivery, Hub, Start, SubscribeError, wire::event::GapCause};
 
 fn gap(topic: &str, cause: GapCause) -> Said {
     Said::Gap(topic.into(), cause)
@@ -423,7 +423,7 @@ async fn a_cursor_that_cannot_be_gone_on_from_is_one_gap_on_the_pattern() {
         [said, messages("history/a", [3])].concat()
     };
     assert_eq!(resume(&hub, &["**"], "nonsense").await, whole(GapCause::CursorMalformed));
-    clock.advance(CURSOR_AGE_S_MAX + 1);
+    clock.advance(hub.limits().cursor_age_s_max + 1);
     assert_eq!(resume(&hub, &["**"], &old).await, whole(GapCause::CursorTooOld));
     let restarted = support::hub_on(&clock, |_| {});
     publish(&restarted, "value/a", [1]);

@@ -9,7 +9,7 @@ use support::{
     publish, read, read_up_to_here, said, said_of_topics, shards_have_marked, value,
 };
 use tidings::{
-    CURSOR_AGE_S_MAX, Delivery, Hub, Start,
+    Delivery, Hub, Start,
     wire::{Cursor, OriginTag, event::GapCause},
 };
 
@@ -399,7 +399,7 @@ async fn a_cursor_lives_for_an_hour() {
     publish(&hub, "value/b", [2]);
     let cursor = hub.cursor();
     publish(&hub, "history/a", [3]);
-    clock.advance(CURSOR_AGE_S_MAX);
+    clock.advance(hub.limits().cursor_age_s_max);
     assert_eq!(resume(&hub, &["history/a", "value/b"], &cursor).await, messages("history/a", [3]));
     clock.advance(1);
     let (history, value) = (gap("history/a", GapCause::CursorTooOld), gap("value/b", GapCause::CursorTooOld));

@@ -1,6 +1,7 @@
 //! The routes, asked without a socket.
 
 mod http;
+mod metrics;
 mod page_stream;
 mod paint;
 mod patterns;

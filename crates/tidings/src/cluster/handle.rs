@@ -34,6 +34,8 @@ enum Refusal {
     Clock,
     /// It brings more topics than twice this node's limit.
     TooManyTopics,
+    /// It brings more State than twice what this node may hold.
+    NoRoom,
 }
 
 impl Refusal {
@@ -41,6 +43,7 @@ impl Refusal {
         match self {
             Self::Disorder => "its frame's stamps are not in order: run one build of the library on all nodes".into(),
             Self::Clock => "its clock is more than a day ahead: set the clocks of both nodes".into(),
+            Self::NoRoom => "it brings more State than twice `bytes_max`: raise that on this node".into(),
             Self::TooManyTopics => "it brings more than twice `topics_max` topics: raise that on this node".into(),
         }
     }
@@ -208,6 +211,9 @@ impl Shared {
             }
             let payload = entry.payload.map(|payload| Payload::trusted(&payload));
             let message = Message { version, stamp: entry.stamp, from: entry.from, id: entry.id, payload, gap: None };
+            if !log.has_room_for_remote(&topic, &message) {
+                return Err(Refusal::NoRoom);
+            }
             woken |= match entry.author {
                 Some((author, stamp)) => log.stand_in(now, &topic, author.into(), Message { stamp, ..message }),
                 None => log.apply(now, &topic, message),

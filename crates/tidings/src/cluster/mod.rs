@@ -37,6 +37,8 @@ use tidings_wire::{NodeName, OriginTag, TopicName};
 
 pub(crate) use flush::Send;
 pub use frame::FRAME_BYTES_MAX;
+#[cfg(test)]
+pub(crate) use frame::WireEntry;
 pub(crate) use frame::{Beat, Data, Envelope, Frame, FrameError, Holds, Outgoing};
 pub(crate) use interest::{Bucket, Interest, Needs};
 pub(crate) use member::Members;

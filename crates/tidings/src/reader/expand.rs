@@ -1,12 +1,16 @@
 //! A pattern becomes topics: those that there are, and those that begin.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, atomic::Ordering},
+};
 
 use tidings_wire::{Pattern, TopicKind, TopicName, event::GapCause};
 
 use super::{
     Prepared, Reader,
     join::Wanted,
+    read::debug_gap,
     slot::{Begin, Begun, Slot},
 };
 use crate::{
@@ -264,7 +268,7 @@ impl Reader {
         let gone = lock(&topic.ring).gone();
         let told = self.by_name.get(&topic.name).map_or(0, |at| self.slots[*at as usize].told);
         if self.patterns[hold as usize].place.is_some_and(|place| gone > place.max(told)) {
-            self.lost(topic.name.clone(), GapCause::Slow);
+            self.lost(topic, GapCause::Slow);
         }
         Slotted::Gone
     }
@@ -315,8 +319,9 @@ impl Reader {
 
     pub(super) fn pattern_gap(&mut self, hold: u32, cause: Option<GapCause>) {
         let Some(cause) = cause else { return };
+        debug_gap(&self.patterns[hold as usize].pattern, cause);
+        self.shared.shards[self.mailbox.shard].pattern_gaps.fetch_add(1, Ordering::Relaxed);
         self.prepared.push_back(Prepared::PatternGap(hold, cause));
-        self.shared.count_gap();
     }
 
     /// Lets a pattern go, and the topics that nothing else holds.
@@ -365,7 +370,7 @@ impl Reader {
     /// A reader with patterns knows all topics up to a place only after its shard's round there: asks for one.
     pub(super) fn ask_for_round(&self, place: u64) {
         let shard = &self.shared.shards[self.mailbox.shard];
-        if !self.patterns.is_empty() && shard.marked.load(std::sync::atomic::Ordering::Acquire) < place {
+        if !self.patterns.is_empty() && shard.marked.load(Ordering::Acquire) < place {
             shard.ask(&self.mailbox);
         }
     }

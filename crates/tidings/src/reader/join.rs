@@ -6,15 +6,18 @@ use tidings_wire::{Pattern, TopicKind, TopicName, event::GapCause};
 
 use super::{
     Joining, Prepared, Reader, Start,
+    read::debug_gap,
     slot::{Begin, Begun, Slot},
 };
 use crate::{
     cluster::{Bucket, Seen},
+    counters::Tally,
     error::SubscribeError,
     log::{Now, Place},
     plant::{Plant, planted},
-    resume::{Resume, WAIT_MS, resume},
+    resume::{Resume, resume},
     shared::Standing,
+    topic::Topic,
 };
 
 /// What a join adds.
@@ -97,10 +100,13 @@ impl Reader {
             };
             match hold {
                 Ok(hold) => held.push((hold, start)),
-                Err(error) => refused.push((pattern, error)),
+                Err(error) => {
+                    tracing::debug!(topic = %pattern, %error, "a topic was refused to a reader");
+                    refused.push((pattern, error));
+                }
             }
         }
-        let deadline_ms = self.shared.now().monotonic_ms + WAIT_MS;
+        let deadline_ms = self.shared.now().monotonic_ms + self.shared.limits.resume_wait_ms;
         // What others wait for is begun with later, and cannot be refused any more.
         let strict = self.waiting.is_empty();
         self.waiting.push_back(Waiting { call, wanted: held, deadline_ms });
@@ -119,6 +125,7 @@ impl Reader {
             match self.begin_or_wait(waiting, strict, too_early.take()) {
                 Ok(of_one) => refused.extend(of_one),
                 Err(waiting) => {
+                    tracing::debug!(call = waiting.call, "a join waits for what its node lacks");
                     self.waiting.push_front(waiting);
                     self.hold_back();
                     self.shared.wake_when_more_came(&self.mailbox);
@@ -167,10 +174,12 @@ impl Reader {
         if !overdue && (awaits || resumed.iter().any(|resumed| matches!(resumed, Resume::Ahead))) {
             return Err(waiting);
         }
+        let (call, topics, mut refused_cursors) = (waiting.call, waiting.wanted.len(), 0);
         let mut refused = Vec::new();
         let mut rewound = self.prepared.iter().any(|prepared| matches!(prepared, Prepared::Rewound));
         for (((wanted, start), resumed), standing) in waiting.wanted.into_iter().zip(resumed).zip(standing) {
             let (begin, cause) = Begin::of(&start, resumed);
+            refused_cursors += usize::from(cause.is_some());
             let unheard = standing.and_then(|standing| standing.gap(&begin));
             // Once for all that is still to be said, and before what it explains.
             if cause == Some(GapCause::Rewound) && !std::mem::replace(&mut rewound, true) {
@@ -196,7 +205,11 @@ impl Reader {
         self.pending.clear();
         self.pending.extend(self.slots.iter().map(|(slot, _)| slot as u32));
         self.joined_at = place.index;
-        self.joining.push_back(Joining { call: waiting.call, index: place.index, cursor: place.text });
+        // A beat is a join without topics: nothing to tell.
+        if topics > 0 {
+            tracing::debug!(call, topics, refused_cursors, index = place.index, "a reader joins");
+        }
+        self.joining.push_back(Joining { call, index: place.index, cursor: place.text });
         self.ask_for_round(place.index);
         self.mailbox.wake();
         Ok(refused)
@@ -257,8 +270,10 @@ impl Reader {
             // It will tell of all that is gone by then.
             return;
         }
+        let topic = &self.slots[at as usize].topic;
+        debug_gap(&topic.name, cause);
+        self.shared.tell(self.mailbox.shard, topic, Tally::GAP);
         self.prepared.push_back(Prepared::Gap(at, cause));
-        self.shared.count_gap();
     }
 
     /// Lets a topic or pattern go; says whether it was held. A topic that is also held otherwise stays.
@@ -393,31 +408,33 @@ impl Reader {
     /// where what is gone was told.
     pub(super) fn end_forgotten(&mut self, at: u32) -> u64 {
         let slot = &mut self.slots[at as usize];
-        let (name, lost, told) = (slot.topic.name.clone(), slot.settle(), slot.told);
+        let (topic, lost, told) = (slot.topic.clone(), slot.settle(), slot.told);
         for prepared in self.prepared.iter_mut().filter(|_| slot.prepared) {
             if let Prepared::Gap(of, cause) = *prepared
                 && of == at
             {
-                *prepared = Prepared::Lost(name.clone(), cause);
+                *prepared = Prepared::Lost(topic.name.clone(), cause);
             }
         }
-        if slot.topic.kind == TopicKind::State {
+        if topic.kind == TopicKind::State {
             // That it was cleared is kept for a day; who slept longer has to be told all the same.
-            self.prepared.push_back(Prepared::Nothing(name));
+            self.prepared.push_back(Prepared::Nothing(topic.name.clone()));
         } else if lost {
-            self.lost(name, GapCause::Slow);
+            self.lost(&topic, GapCause::Slow);
         }
         self.remove_slot(at);
         told
     }
 
     /// Prepares a gap on a topic that has no slot.
-    pub(super) fn lost(&mut self, name: TopicName, cause: GapCause) {
+    pub(super) fn lost(&mut self, topic: &Topic, cause: GapCause) {
         // Several patterns may have lost it, or several topics of that name in a row.
-        let told = |prepared: &Prepared| matches!(prepared, Prepared::Lost(lost, of) if *lost == name && *of == cause);
+        let told =
+            |prepared: &Prepared| matches!(prepared, Prepared::Lost(lost, of) if *lost == topic.name && *of == cause);
         if !self.prepared.iter().any(told) {
-            self.prepared.push_back(Prepared::Lost(name, cause));
-            self.shared.count_gap();
+            debug_gap(&topic.name, cause);
+            self.shared.tell(self.mailbox.shard, topic, Tally::GAP);
+            self.prepared.push_back(Prepared::Lost(topic.name.clone(), cause));
         }
     }
 }

@@ -10,9 +10,11 @@ use tidings_wire::{TopicName, event::GapCause};
 
 use super::{Joining, Reader};
 use crate::{
+    counters::Tally,
     entry::Delivery,
     lock,
     plant::{Plant, planted},
+    topic::Topic,
 };
 
 /// What is to be said before anything is read. By name and not by value: a reader that stalls here holds no message.
@@ -124,13 +126,15 @@ impl Reader {
                 Prepared::Nothing(topic) => Delivery::Snapshot { topic, entry: None },
                 Prepared::Snapshot(at) | Prepared::Value(at) => {
                     let slot = &mut slots[at as usize];
-                    let entry = lock(&slot.topic.ring).newest().cloned();
+                    let (entry, values) = lock(&slot.topic.ring).value();
                     let index = entry.as_ref().map_or(0, |entry| entry.index);
                     let entry = entry.filter(|entry| entry.payload.is_some());
                     if entry.is_none() && matches!(prepared, Prepared::Value(_)) {
                         // Cleared since: that comes as a message, for another of its holds may have been told a value.
                         continue;
                     }
+                    let (delivered, skipped) = (u64::from(entry.is_some()), slot.skipped(values));
+                    self.shared.tell(self.mailbox.shard, &slot.topic, Tally { delivered, skipped, gaps: 0 });
                     // It may be newer than the join, and is not handed out a second time.
                     slot.position = slot.position.max(index);
                     slot.told = slot.told.max(index);
@@ -148,9 +152,10 @@ impl Reader {
         let (slots, entries, heads) = (&mut self.slots, &mut self.entries, &mut self.heads);
         // A topic that was let go may have been marked before.
         self.pending.retain(|slot| slots.contains(*slot as usize));
-        let slow = |name: &TopicName| {
-            self.shared.count_gap();
-            Delivery::Gap { topic: name.into(), cause: GapCause::Slow }
+        let shard = self.mailbox.shard;
+        let slow = |topic: &Topic| {
+            debug_gap(&topic.name, GapCause::Slow);
+            Delivery::Gap { topic: (&topic.name).into(), cause: GapCause::Slow }
         };
         if let [only] = self.pending[..] {
             // Nothing to merge with: where it goes on need not be known.
@@ -159,7 +164,10 @@ impl Reader {
             for at in &self.pending {
                 let slot = &mut slots[*at as usize];
                 let (next, lost) = slot.next(upto);
-                out.extend(lost.then(|| slow(&slot.topic.name)));
+                if lost {
+                    self.shared.tell(shard, &slot.topic, Tally::GAP);
+                    out.push(slow(&slot.topic));
+                }
                 heads.extend(next.map(|next| Reverse((next, *at))));
             }
         }
@@ -174,20 +182,27 @@ impl Reader {
             // A run of one topic, up to where another one goes on.
             let bound = heads.peek().map_or(upto, |Reverse((next, _))| next - 1);
             let slot = &mut slots[at as usize];
-            let (next, lost) = slot.read(bound, left, entries);
-            out.extend(lost.then(|| slow(&slot.topic.name)));
+            let (next, mut tally) = slot.read(bound, left, entries);
+            out.extend((tally.gaps > 0).then(|| slow(&slot.topic)));
             left -= entries.len();
-            let me = self.me.as_deref();
+            let (me, before, mut markers) = (self.me.as_deref(), out.len(), 0);
             out.extend(
                 entries
                     .drain(..)
                     .filter(|entry| slot.is_new(entry))
                     .filter(|entry| me.is_none() || entry.from.as_deref() != me)
                     .map(|entry| match entry.gap {
-                        Some(cause) => Delivery::Gap { topic: (&entry.topic).into(), cause },
+                        Some(cause) => {
+                            markers += 1;
+                            debug_gap(&entry.topic, cause);
+                            Delivery::Gap { topic: (&entry.topic).into(), cause }
+                        }
                         None => Delivery::Message(entry),
                     }),
             );
+            tally.delivered = (out.len() - before) as u64 - markers;
+            tally.gaps += markers;
+            self.shared.tell(shard, &slot.topic, tally);
             heads.extend(next.filter(|next| *next <= upto).map(|next| Reverse((next, at))));
         }
         let mut forgotten = Vec::new();
@@ -204,4 +219,9 @@ impl Reader {
         }
         horizon
     }
+}
+
+/// Tells the operator of a gap that a reader is told.
+pub(super) fn debug_gap(topic: &impl std::fmt::Display, cause: GapCause) {
+    tracing::debug!(%topic, cause = cause.as_str(), "a gap is told");
 }

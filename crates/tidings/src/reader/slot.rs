@@ -6,6 +6,7 @@ use tidings_wire::TopicKind;
 
 use crate::{
     cluster::Seen,
+    counters::Tally,
     entry::Entry,
     lock,
     log::Now,
@@ -22,7 +23,8 @@ pub(super) struct Slot {
     pub(super) key: usize,
     /// Everything of this topic up to here has been handed out, or was not asked for.
     pub(super) position: u64,
-    /// What the ring let go of up to here was told, or was never promised.
+    /// What the ring let go of up to here was told, or was never promised. Of a State topic, which lets go of nothing:
+    /// how many values it had had when this reader last saw its newest.
     settled: u64,
     /// What was let go up to here was told, also of topics of this name that were forgotten; of a State topic, what was
     /// told as a snapshot.
@@ -173,13 +175,18 @@ impl Slot {
                 (kept, place, Vec::new())
             }
         };
+        let values = ring.values();
         drop(ring);
+        let is_state = self.topic.kind == TopicKind::State;
         if !over {
+            let settled = if is_state { values } else { settled };
             (self.position, self.settled, self.floors) = (position, settled, floors);
             return begun;
         }
         self.floors = either((&self.floors, self.position), (&floors, position));
-        self.settled = self.position.max(self.settled).min(position.max(settled)).max(self.told);
+        if !is_state {
+            self.settled = self.position.max(self.settled).min(position.max(settled)).max(self.told);
+        }
         self.position = self.position.min(position);
         begun
     }
@@ -193,17 +200,25 @@ impl Slot {
         (found.next.filter(|next| *next <= upto), lost)
     }
 
-    /// Reads up to an index, at most so many entries. Gives back the next one's index, and whether something that was
-    /// promised is gone before them.
-    pub(super) fn read(&mut self, upto: u64, most: usize, entries: &mut Vec<Arc<Entry>>) -> (Option<u64>, bool) {
+    /// Reads up to an index, at most so many entries. Gives back the next one's index, and what else it came to.
+    pub(super) fn read(&mut self, upto: u64, most: usize, entries: &mut Vec<Arc<Entry>>) -> (Option<u64>, Tally) {
         let ring = lock(&self.topic.ring);
         // What was there a moment ago may be gone now: the same lock tells what is read and what is lost.
         let found = ring.read(self.position, upto, most, self.floor_at(ring.gone()), entries);
         drop(ring);
-        let lost = self.note(found);
+        let mut tally = Tally { gaps: u64::from(self.note(found)), ..Tally::default() };
+        if self.topic.kind == TopicKind::State && !entries.is_empty() {
+            tally.skipped = self.skipped(found.values);
+        }
         let read_to = entries.last().filter(|_| entries.len() == most).map_or(upto, |last| last.index);
         self.position = self.position.max(read_to);
-        (found.next, lost)
+        (found.next, tally)
+    }
+
+    /// How many values of a State topic were replaced before this one, its newest, was seen.
+    pub(super) fn skipped(&mut self, values: u64) -> u64 {
+        let seen = std::mem::replace(&mut self.settled, values);
+        (values - seen).saturating_sub(1)
     }
 
     /// Whether something that was promised is gone, and has not been told: it counts as told from here on.

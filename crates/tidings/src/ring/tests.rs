@@ -15,7 +15,13 @@ const ORIGINS: u64 = 3;
 
 fn ring(kind: TopicKind, forgotten: Cursor) -> Ring {
     let keep = if kind == TopicKind::State { Keep::STATE } else { KEEP };
-    Ring::new(kind, keep, BYTES_MAX, TOMBSTONE_MS, forgotten)
+    let limits = Limits {
+        ring_bytes_max: BYTES_MAX,
+        tombstone_age_s: TOMBSTONE_MS / 1000,
+        cursor_age_s_max: 0,
+        ..Limits::default()
+    };
+    Ring::new(kind, keep, &limits, Arc::default(), forgotten)
 }
 
 /// A reader that has what a cursor covers, on a node that has retired no origin.

@@ -41,6 +41,8 @@ pub(super) struct Plan {
     pub(super) forgets_per_mille: u64,
     pub(super) clock_error_ms: u64,
     pub(super) resend_max: Option<usize>,
+    /// Bytes that a node's rings may hold.
+    pub(super) bytes_max: Option<usize>,
     pub(super) sorts: &'static [TopicSort],
     pub(super) cursor_age_s: u64,
     pub(super) tombstone_age_s: u64,
@@ -75,6 +77,8 @@ impl Plan {
             tombstone_age_s: 24 * 60 * 60,
             settle_steps: 800,
             verbose: false,
+            // Some thirty messages: State always fits, and histories do not.
+            bytes_max: *random.pick(&[None, None, Some(16_000)]),
         }
     }
 
@@ -131,6 +135,7 @@ impl Plan {
             deaths_per_mille: 0,
             stalls_per_mille: 0,
             resend_max: None,
+            bytes_max: None,
             sorts: &[Value, Long],
             ..Self::faults(seed)
         }

@@ -105,6 +105,7 @@ impl World {
             limits.cursor_age_s_max = self.plan.cursor_age_s;
             limits.tombstone_age_s = self.plan.tombstone_age_s;
             limits.resend_messages_max = self.plan.resend_max.unwrap_or(limits.resend_messages_max);
+            limits.bytes_max = self.plan.bytes_max.unwrap_or(limits.bytes_max);
         };
         let builder = Hub::builder(&format!("n{node}")).expect("a plain name");
         let hub = builder.limits(limits).clock(clock).build_still(self.starts);

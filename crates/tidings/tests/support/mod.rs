@@ -1,19 +1,16 @@
-//! What the tests of this folder share: a clock that is moved by hand, and waiting for a condition.
+//! What the tests of this folder share: topics, a hub of them, and what was told in a form that compares.
 
 #![allow(dead_code, reason = "each test file is a crate of its own and uses a part of this")]
 
 use std::{
     future::{Future, poll_fn},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
     task::{Context, Poll, Waker},
     time::Duration,
 };
 
+pub(crate) use tidings::testing::HandClock;
 use tidings::{
-    Clock, Delivery, Entry, Hub, Limits, Payload, Reader, Start,
+    Delivery, Entry, Hub, Limits, Payload, Reader, Start, testing,
     wire::{Events, Pattern, Signal, State, TopicName, event::GapCause, topics},
 };
 
@@ -30,26 +27,6 @@ topics! {
     pub BEEP(name: String): Signal<u64> = "beep/{name}";
 }
 
-/// Time stands still until a test moves it.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct HandClock(Arc<AtomicU64>);
-
-impl HandClock {
-    pub(crate) fn advance(&self, seconds: u64) {
-        self.0.fetch_add(seconds * 1000, Ordering::SeqCst);
-    }
-}
-
-impl Clock for HandClock {
-    fn wall_ms(&self) -> u64 {
-        1_790_000_000_000 + self.0.load(Ordering::SeqCst)
-    }
-
-    fn monotonic_ms(&self) -> u64 {
-        self.0.load(Ordering::SeqCst)
-    }
-}
-
 /// A hub that serves the topics above.
 pub(crate) fn hub() -> Hub {
     hub_with(|_| {}).0
@@ -63,7 +40,7 @@ pub(crate) fn hub_with(limits: impl FnOnce(&mut Limits)) -> (Hub, HandClock) {
 
 /// The same on a given clock: a second hub on it is a restarted node.
 pub(crate) fn hub_on(clock: &HandClock, limits: impl FnOnce(&mut Limits)) -> Hub {
-    let hub = Hub::builder("alpha").unwrap().clock(clock.clone()).limits(limits).build();
+    let hub = testing::hub_on("alpha", clock, limits);
     hub.serve(HISTORY);
     hub.serve(SHORT);
     hub.serve(AGING);
@@ -117,10 +94,11 @@ pub(crate) async fn shards_have_marked() {
 }
 
 /// The number of a call that no test uses otherwise.
-const HERE: u64 = u64::MAX;
+const HERE: u64 = u64::MAX >> 1;
 
 /// All that was published up to this call. A join of no topics is a place in the log: it tells when all up to it was
-/// handed out, so that also the absence of a message can be shown without waiting for a while.
+/// handed out, so that also the absence of a message can be shown without waiting for a while. (As `testing::read`, but
+/// it waits as a stream does, and so sees what its shard does.)
 pub(crate) async fn read_up_to_here(reader: &mut Reader) -> Vec<Delivery> {
     assert!(reader.join(HERE, Vec::new()).is_empty());
     let mut all = Vec::new();

@@ -1,0 +1,72 @@
+//! The hub's figures through the facade of the [`metrics`] crate, for whatever exporter the process has.
+//!
+//! Feature `metrics`. Figures are read when they are asked for, and cost nothing in between:
+//!
+//! ```
+//! use metrics_exporter_prometheus::PrometheusBuilder;
+//! use tidings::{Payload, testing};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let (hub, _) = testing::hub("alpha");
+//! hub.broadcast("chat/lobby", Payload::of("hello")?)?;
+//!
+//! let recorder = PrometheusBuilder::new().build_recorder();
+//! metrics::with_local_recorder(&recorder, || {
+//!     tidings::metrics::describe();
+//!     tidings::metrics::record(&hub);
+//! });
+//! assert!(recorder.handle().render().contains(r#"tidings_published_total{kind="signal"} 1"#));
+//! # Ok(()) }
+//! ```
+//!
+//! There is no label for the topic: a node may have a hundred thousand, and each would be a series for ever. What a
+//! topic does is in [`Hub::topics`]. Labels of the node are the exporter's matter, which knows what else it labels.
+
+use ::metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
+
+use crate::Hub;
+
+/// Says what each figure means; once, after the recorder is there.
+pub fn describe() {
+    describe_gauge!("tidings_topics", Unit::Count, "Topics that there are, by kind.");
+    describe_gauge!("tidings_topics_max", Unit::Count, "Topics that the node may have.");
+    describe_gauge!("tidings_readers", Unit::Count, "Readers: subscriptions and streams.");
+    describe_gauge!("tidings_readers_max", Unit::Count, "Readers that the node may have.");
+    describe_gauge!("tidings_held_messages", Unit::Count, "Messages that are kept, by kind.");
+    describe_gauge!("tidings_held_bytes", Unit::Bytes, "Bytes that are kept, by kind, as the limit counts them.");
+    describe_gauge!("tidings_held_bytes_max", Unit::Bytes, "Bytes that may be kept, of all kinds together.");
+    describe_counter!("tidings_published_total", Unit::Count, "Messages applied on this node, by kind.");
+    describe_counter!("tidings_delivered_total", Unit::Count, "Messages handed to readers, by kind.");
+    describe_counter!(
+        "tidings_skipped_total",
+        Unit::Count,
+        "State values that were replaced before a reader saw them."
+    );
+    describe_counter!("tidings_gaps_total", Unit::Count, "Gaps told to readers, by kind of topic.");
+    describe_counter!(
+        "tidings_evicted_total",
+        Unit::Count,
+        "Messages let go of because all bytes were taken, by kind."
+    );
+}
+
+/// Records the figures of a hub, as they are now.
+pub fn record(hub: &Hub) {
+    let (info, limits) = (hub.info(), hub.limits());
+    gauge!("tidings_topics_max").set(limits.topics_max as f64);
+    gauge!("tidings_readers").set(info.readers as f64);
+    gauge!("tidings_readers_max").set(limits.readers_max as f64);
+    gauge!("tidings_held_bytes_max").set(info.bytes_max as f64);
+    // The one kind whose values are replaced.
+    counter!("tidings_skipped_total").absolute(info.state.skipped);
+    for (kind, of_kind) in info.kinds() {
+        let kind = kind.as_str();
+        gauge!("tidings_topics", "kind" => kind).set(of_kind.topics as f64);
+        gauge!("tidings_held_messages", "kind" => kind).set(of_kind.held as f64);
+        gauge!("tidings_held_bytes", "kind" => kind).set(of_kind.held_bytes as f64);
+        counter!("tidings_published_total", "kind" => kind).absolute(of_kind.published);
+        counter!("tidings_delivered_total", "kind" => kind).absolute(of_kind.delivered);
+        counter!("tidings_gaps_total", "kind" => kind).absolute(of_kind.gaps);
+        counter!("tidings_evicted_total", "kind" => kind).absolute(of_kind.evicted);
+    }
+}
