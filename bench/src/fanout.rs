@@ -26,7 +26,7 @@ pub(crate) async fn run() {
 
 async fn cpu_us_per_delivery(name: &str, readers: usize) -> f64 {
     let tally = Arc::new(Tally::default());
-    let rival = Rival::new(name, readers, &tally);
+    let rival = Rival::new(name, 1, readers, &tally);
     // Everyone has been polled once, and every buffer has its size.
     rival.burst(readers, &tally).await;
     let bursts = (DELIVERIES / (BURST * readers)).clamp(1, 2_000);

@@ -12,6 +12,7 @@ use crate::{
     error::{PublishError, SubscribeError, WriteError},
     lock,
     log::Publication,
+    one::One,
     publish::{PublishOptions, Published},
     serve::Fault,
     shared::Shared,
@@ -108,10 +109,16 @@ impl Hub {
     /// # Errors
     /// [`SubscribeError`] when the name is not valid or a limit is reached.
     pub fn subscribe_from(&self, topic: &str, start: Start) -> Result<Subscription, SubscribeError> {
+        let pattern = Pattern::new(topic)?;
+        if let (Some(name), Start::Now) = (pattern.as_topic(), &start)
+            && !self.shared.is_awaited(&name)
+        {
+            return Ok(Subscription::of_one(One::new(self.shared.clone(), self.admit_reader()?, &name)?));
+        }
         let mut reader = self.reader()?;
-        match reader.join(0, vec![(Pattern::new(topic)?, start)]).pop() {
+        match reader.join(0, vec![(pattern, start)]).pop() {
             Some((_, error)) => Err(error),
-            None => Ok(Subscription::new(reader)),
+            None => Ok(Subscription::of_many(reader)),
         }
     }
 
@@ -120,13 +127,17 @@ impl Hub {
     /// # Errors
     /// [`SubscribeError::TooManyReaders`].
     pub fn reader(&self) -> Result<Reader, SubscribeError> {
+        Ok(Reader::new(self.shared.clone(), self.admit_reader()?))
+    }
+
+    /// Counts one more reader, and gives it its shard.
+    fn admit_reader(&self) -> Result<usize, SubscribeError> {
         let max = self.shared.limits.readers_max;
         let admitted = |readers| (readers < max).then_some(readers + 1);
         if self.shared.readers.try_update(Ordering::Relaxed, Ordering::Relaxed, admitted).is_err() {
             return Err(SubscribeError::TooManyReaders { max });
         }
-        let shard = self.shared.next_shard.fetch_add(1, Ordering::Relaxed) % self.shared.shards.len();
-        Ok(Reader::new(self.shared.clone(), shard))
+        Ok(self.shared.next_shard.fetch_add(1, Ordering::Relaxed) % self.shared.shards.len())
     }
 
     /// Publishes to a topic by name. `Ok` means appended here.

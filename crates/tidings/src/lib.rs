@@ -87,6 +87,7 @@ mod mailbox;
 #[cfg(feature = "metrics")]
 pub mod metrics;
 mod nodes;
+mod one;
 mod patterns;
 mod payload;
 mod plant;

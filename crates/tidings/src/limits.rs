@@ -48,8 +48,8 @@ pub struct Limits {
     /// Seconds for which a deletion of a State topic is remembered by itself. 24 h: longer than most nodes are away; who
     /// was away for longer compares lists. At least [`cursor_age_s_max`](Self::cursor_age_s_max): less counts as that.
     pub tombstone_age_s: u64,
-    /// Readers of the node: subscriptions and streams. 200,000: a reader costs about a kilobyte, an open HTTP stream some
-    /// 12 kB more.
+    /// Readers of the node: subscriptions and streams. 200,000: a subscription to one topic costs about 200 bytes, a
+    /// reader of several about 1.5 kB, an open HTTP stream some 12 kB more.
     pub readers_max: usize,
     /// Topics of one reader, those that its patterns have found included. 4,096: each costs its slot, and a page that
     /// holds more is a mistake.

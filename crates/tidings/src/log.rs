@@ -381,20 +381,24 @@ impl NodeLog {
         if !topic.is_heard() {
             return false;
         }
-        self.queue(topic);
-        true
+        self.queue(topic)
     }
 
-    /// Puts a topic into all shards' inboxes.
-    pub(crate) fn queue(&mut self, topic: &Arc<Topic>) {
+    /// Puts a topic into all shards' inboxes. Says whether shards have to be woken: not where it lies in all of them
+    /// already, for then somebody has, and none of them has looked.
+    pub(crate) fn queue(&mut self, topic: &Arc<Topic>) -> bool {
         // The bits only guard these inboxes, which this lock guards already: no ordering is needed.
         let queued = topic.queued.load(Ordering::Relaxed);
+        if queued == u64::MAX {
+            return false;
+        }
         for (shard, inbox) in self.inboxes.iter_mut().enumerate() {
             if queued & 1 << shard == 0 {
                 inbox.push(topic.clone());
             }
         }
         topic.queued.store(u64::MAX, Ordering::Relaxed);
+        true
     }
 
     /// Empties a shard's inbox into `topics` and says up to which index that is all there is. One step with regard

@@ -25,13 +25,20 @@ pub(crate) struct Found {
     pub(crate) topic: Arc<Topic>,
 }
 
+/// What a reader of one topic never has.
 #[derive(Debug, Default)]
-struct State {
-    dirty: Slots,
+struct More {
+    /// Marks of slots from 64 on.
+    rest: Vec<u64>,
     /// Topics that were introduced and not looked at.
     found: Vec<Found>,
     /// There were more than the mailbox holds, and they are not in it.
     overflowed: bool,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    dirty: Slots,
     /// Marked in a round whose wake-ups are still to come: the shard has it on its list, once.
     waking: bool,
     waker: Option<Waker>,
@@ -53,25 +60,28 @@ impl Mailbox {
     /// reader that does not look has at most so many: it is told that there were more, and has to ask for all.
     pub(crate) fn introduce(&self, hold: u32, topic: &Arc<Topic>, most: usize) -> bool {
         let mut state = lock(&self.state);
-        if state.overflowed || state.found.len() >= most {
-            state.overflowed = true;
-            state.found = Vec::new();
+        let more = state.dirty.more.get_or_insert_default();
+        if more.overflowed || more.found.len() >= most {
+            more.overflowed = true;
+            more.found = Vec::new();
         } else {
-            state.found.push(Found { hold, topic: topic.clone() });
+            more.found.push(Found { hold, topic: topic.clone() });
         }
         !std::mem::replace(&mut state.waking, true)
     }
 
     /// Drops what was introduced for a pattern that was let go.
     pub(crate) fn forget_hold(&self, hold: u32) {
-        let mut state = lock(&self.state);
-        state.found.retain(|found| found.hold != hold);
+        if let Some(more) = &mut lock(&self.state).dirty.more {
+            more.found.retain(|found| found.hold != hold);
+        }
     }
 
     /// Drops all that was introduced.
     pub(crate) fn forget_found(&self) {
-        let mut state = lock(&self.state);
-        (state.found, state.overflowed) = (Vec::new(), false);
+        if let Some(more) = &mut lock(&self.state).dirty.more {
+            (more.found, more.overflowed) = (Vec::new(), false);
+        }
     }
 
     /// Wakes the task that waits for this reader, if one does.
@@ -90,8 +100,9 @@ impl Mailbox {
     pub(crate) fn take(&self, slots: &mut Vec<u32>, found: &mut Vec<Found>) -> bool {
         let mut state = lock(&self.state);
         state.dirty.drain(slots);
-        found.append(&mut state.found);
-        std::mem::take(&mut state.overflowed)
+        let Some(more) = &mut state.dirty.more else { return false };
+        found.append(&mut more.found);
+        std::mem::take(&mut more.overflowed)
     }
 
     /// Puts marks back and waits for the next wake-up, unless `stale` says that it has already been: then the marks
@@ -102,11 +113,25 @@ impl Mailbox {
         let early = planted(Plant::LooksBeforeItWaits).then(&stale);
         let mut state = lock(&self.state);
         // Under the lock: a wake-up is either before this, and `stale` sees what it told, or finds the waker.
-        if early.unwrap_or_else(stale) || !state.dirty.is_empty() || !state.found.is_empty() || state.overflowed {
+        let introduced = state.dirty.more.as_ref().is_some_and(|more| more.overflowed || !more.found.is_empty());
+        if early.unwrap_or_else(stale) || introduced || !state.dirty.is_empty() {
             return false;
         }
         for slot in slots.drain(..) {
             state.dirty.insert(slot);
+        }
+        if !state.waker.as_ref().is_some_and(|held| held.will_wake(waker)) {
+            _old = state.waker.replace(waker.clone());
+        }
+        true
+    }
+
+    /// The same for a reader of one topic: a mark can be of nothing else, so it is not looked at.
+    pub(crate) fn wait_for_one(&self, waker: &Waker, stale: impl FnOnce() -> bool) -> bool {
+        let _old;
+        let mut state = lock(&self.state);
+        if stale() {
+            return false;
         }
         if !state.waker.as_ref().is_some_and(|held| held.will_wake(waker)) {
             _old = state.waker.replace(waker.clone());
@@ -130,7 +155,7 @@ impl ReaderWaker {
 #[derive(Debug, Default)]
 struct Slots {
     first: u64,
-    rest: Vec<u64>,
+    more: Option<Box<More>>,
 }
 
 impl Slots {
@@ -139,21 +164,27 @@ impl Slots {
         match word.checked_sub(1) {
             None => self.first |= bit,
             Some(word) => {
-                if self.rest.len() <= word {
-                    self.rest.resize(word + 1, 0);
+                let rest = &mut self.more.get_or_insert_default().rest;
+                if rest.len() <= word {
+                    rest.resize(word + 1, 0);
                 }
-                self.rest[word] |= bit;
+                rest[word] |= bit;
             }
         }
     }
 
     fn is_empty(&self) -> bool {
-        self.first == 0 && self.rest.iter().all(|word| *word == 0)
+        self.first == 0 && self.rest().iter().all(|word| *word == 0)
+    }
+
+    fn rest(&self) -> &[u64] {
+        self.more.as_ref().map_or(&[], |more| &more.rest)
     }
 
     /// Moves all slots to `out`, in order.
     fn drain(&mut self, out: &mut Vec<u32>) {
-        for (word, bits) in [&mut self.first].into_iter().chain(&mut self.rest).enumerate() {
+        let rest = self.more.iter_mut().flat_map(|more| &mut more.rest);
+        for (word, bits) in [&mut self.first].into_iter().chain(rest).enumerate() {
             let mut left = std::mem::take(bits);
             while left != 0 {
                 out.push(word as u32 * 64 + left.trailing_zeros());

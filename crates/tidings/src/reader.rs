@@ -22,6 +22,7 @@ use crate::{
 use expand::{Admits, PatternHold};
 use join::Waiting;
 use read::Prepared;
+pub(crate) use read::debug_gap;
 use slot::Slot;
 
 /// Where a reader begins on a topic.
@@ -115,8 +116,12 @@ impl Reader {
     /// Skips messages that this sender publishes with `broadcast_from`, on every node and on replay.
     #[must_use]
     pub fn excluding(mut self, sender: &str) -> Self {
-        self.me = Some(sender.into());
+        self.exclude(sender);
         self
+    }
+
+    pub(crate) fn exclude(&mut self, sender: &str) {
+        self.me = Some(sender.into());
     }
 
     /// Lets patterns become only the topics for which `rule` answers true: a right to read, say. The others are left

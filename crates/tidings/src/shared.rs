@@ -133,6 +133,11 @@ impl Shared {
         self.shards.iter().map(|shard| shard.pattern_gaps.load(Ordering::Relaxed)).sum()
     }
 
+    /// Index of the newest entry.
+    pub(crate) fn index(&self) -> u64 {
+        self.log().index()
+    }
+
     /// Whether what an origin published up to a stamp can still come to this node.
     pub(crate) fn may_come(&self, origin: OriginTag, stamp: u64) -> bool {
         let log = self.log();
@@ -166,6 +171,13 @@ impl Shared {
             self.need(&mut log, |needs| needs.topic(&topic));
         }
         Ok((topic, key))
+    }
+
+    /// Whether other nodes have to be asked before all of a topic's messages come here.
+    pub(crate) fn is_awaited(&self, name: &TopicName) -> bool {
+        let log = self.log();
+        let kind = || log.topics.get(name).map_or_else(|| self.declared(name).0, |topic| topic.kind);
+        log.cluster.is_some() && kind() == TopicKind::Signal
     }
 
     /// A reader needs more than before: peers are told at once.
@@ -234,8 +246,8 @@ impl Shared {
             (key, unmarked)
         };
         if unmarked {
-            // Its own shard has to be woken; the others find it in their inbox with what comes next.
-            shard.wake.notify_one();
+            // All of them: who publishes next finds it in their inboxes, and wakes nobody.
+            self.shards.iter().for_each(|shard| shard.wake.notify_one());
         }
         Some(key)
     }

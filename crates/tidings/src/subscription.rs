@@ -8,14 +8,25 @@ use std::{
 
 use futures_core::Stream;
 
-use crate::{Delivery, Reader};
+use crate::{Delivery, Reader, one::One};
 
 /// One topic of a hub, or all topics of a pattern, as a [`Stream`] of [`Delivery`]. Dropping it unsubscribes.
 ///
 /// It never ends by itself, and never loses silently: a subscriber that is slower than the topic's
 /// ring is long gets a [`Delivery::Gap`], and goes on with what the ring holds.
+///
+/// One plain topic from now on costs about 200 bytes; a pattern, a history or a resume some hundred more.
 #[derive(Debug)]
-pub struct Subscription {
+pub struct Subscription(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    One(One),
+    Many(Box<Many>),
+}
+
+#[derive(Debug)]
+struct Many {
     reader: Reader,
     /// Read and not handed out yet: at most one batch, or what came until it was ready.
     ready: VecDeque<Delivery>,
@@ -25,15 +36,23 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    pub(crate) fn new(reader: Reader) -> Self {
-        Self { reader, ready: VecDeque::new(), batch: Vec::new(), is_live: false }
+    pub(crate) fn of_one(one: One) -> Self {
+        Self(Kind::One(one))
+    }
+
+    pub(crate) fn of_many(reader: Reader) -> Self {
+        let (ready, batch, is_live) = (VecDeque::new(), Vec::new(), false);
+        Self(Kind::Many(Box::new(Many { reader, ready, batch, is_live })))
     }
 
     /// Skips what this sender publishes with [`Hub::broadcast_from`](crate::Hub::broadcast_from), on every node and on
     /// replay.
     #[must_use]
     pub fn excluding(mut self, sender: &str) -> Self {
-        self.reader = self.reader.excluding(sender);
+        match &mut self.0 {
+            Kind::One(one) => one.excluding(sender),
+            Kind::Many(many) => many.reader.exclude(sender),
+        }
         self
     }
 
@@ -54,9 +73,11 @@ impl Subscription {
     /// the others have answered by then, or one second has passed and a [`Delivery::Gap`] says that one of them has
     /// not. Nothing is lost by waiting: what comes meanwhile is handed out by [`next`](Self::next).
     pub async fn ready(&mut self) {
+        // Of one topic from now on there is nothing to wait for: it would not be one.
+        let Kind::Many(many) = &mut self.0 else { return };
         std::future::poll_fn(|context| {
-            while !self.is_live {
-                if self.read(context).is_pending() {
+            while !many.is_live {
+                if many.read(context).is_pending() {
                     return Poll::Pending;
                 }
             }
@@ -65,6 +86,24 @@ impl Subscription {
         .await;
     }
 
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Delivery> {
+        match &mut self.0 {
+            Kind::One(one) => one.poll(context),
+            Kind::Many(many) => many.poll(context),
+        }
+    }
+
+    /// The next of what was published by now, without waiting.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn try_next(&mut self) -> Option<Delivery> {
+        match &mut self.0 {
+            Kind::One(one) => one.try_next(),
+            Kind::Many(many) => many.try_next(),
+        }
+    }
+}
+
+impl Many {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Delivery> {
         loop {
             if let Some(delivery) = self.ready.pop_front() {
@@ -92,9 +131,8 @@ impl Subscription {
         }
     }
 
-    /// The next of what was published by now, without waiting.
     #[cfg(any(test, feature = "testing"))]
-    pub(crate) fn try_next(&mut self) -> Option<Delivery> {
+    fn try_next(&mut self) -> Option<Delivery> {
         if self.ready.is_empty() {
             self.batch = crate::testing::read(&mut self.reader);
             self.take_batch();

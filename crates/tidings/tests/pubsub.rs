@@ -12,7 +12,7 @@ use support::{
 };
 use tidings::{
     Delivery, Hub, Payload, PublishError, PublishOptions, Start, SubscribeError, Subscription,
-    wire::{Cursor, NameError, TopicKind, Version},
+    wire::{Cursor, NameError, TopicKind, Version, event::GapCause},
 };
 
 async fn next(subscription: &mut Subscription) -> Said {
@@ -490,4 +490,64 @@ async fn the_history_is_the_last_messages_that_are_kept() {
     assert_eq!(history("short/a", 99).len(), 4, "four are kept");
     assert_eq!(history("value/a", 99), [Some(2)]);
     assert_eq!((history("beep/a", 99), history("no/such", 1)), (vec![], vec![]));
+}
+
+/// A subscription to one plain topic has a way of its own: it promises the same.
+#[tokio::test]
+async fn a_slow_subscription_to_one_topic_is_told_what_it_lost_and_goes_on() {
+    let (hub, _clock) = hub_with(|_| {});
+    let mut subscription = hub.subscribe("short/a").unwrap();
+    // Four are kept.
+    publish(&hub, "short/a", 0..9);
+    let mut heard = Vec::new();
+    while heard.len() < 5 {
+        heard.push(within(subscription.next()).await);
+    }
+    let wanted = [vec![Said::Gap("short/a".into(), GapCause::Slow)], messages("short/a", 5..9)].concat();
+    assert_eq!(said(&heard), wanted);
+    assert_eq!(hub.gaps(), 1);
+    publish(&hub, "short/a", 9..11);
+    assert_eq!(
+        said(&[within(subscription.next()).await, within(subscription.next()).await]),
+        messages("short/a", 9..11)
+    );
+    // More than it reads at once, and a value of which only the newest counts.
+    let mut long = hub.subscribe("history/a").unwrap();
+    let mut value = hub.subscribe("value/a").unwrap();
+    publish(&hub, "history/a", 0..200);
+    publish(&hub, "value/a", 0..5);
+    let mut heard = Vec::new();
+    while heard.len() < 200 {
+        heard.push(within(long.next()).await);
+    }
+    assert_eq!(said(&heard), messages("history/a", 0..200));
+    assert_eq!(said(&[within(value.next()).await]), messages("value/a", [4]));
+    assert_eq!(hub.gaps(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_wake_up_is_lost_between_many_publishers_and_one_subscription() {
+    const EACH: u64 = 5_000;
+    let (hub, _clock) = hub_with(|_| {});
+    let mut subscription = hub.subscribe("history/a").unwrap();
+    let publishers = [0, 1, 2].map(|_| {
+        let hub = hub.clone();
+        tokio::spawn(async move {
+            for number in 0..EACH {
+                publish(&hub, "history/a", [number]);
+                if number % 7 == 0 {
+                    tokio::task::yield_now().await;
+                }
+            }
+        })
+    });
+    let mut index = 0;
+    for _ in 0..3 * EACH {
+        let Delivery::Message(entry) = within(subscription.next()).await else { panic!("a message") };
+        assert_eq!(entry.index, index + 1);
+        index = entry.index;
+    }
+    for publisher in publishers {
+        within(publisher).await.unwrap();
+    }
 }

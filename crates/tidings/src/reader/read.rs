@@ -222,6 +222,6 @@ impl Reader {
 }
 
 /// Tells the operator of a gap that a reader is told.
-pub(super) fn debug_gap(topic: &impl std::fmt::Display, cause: GapCause) {
+pub(crate) fn debug_gap(topic: &impl std::fmt::Display, cause: GapCause) {
     tracing::debug!(%topic, cause = cause.as_str(), "a gap is told");
 }

@@ -1,0 +1,148 @@
+//! A reader of one topic that begins now: what most subscriptions are, and nothing that they do not need.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    task::{Context, Poll},
+};
+
+use tidings_wire::{TopicKind, TopicName, event::GapCause};
+
+use crate::{
+    counters::Tally,
+    entry::{Delivery, Entry},
+    error::SubscribeError,
+    lock,
+    mailbox::Mailbox,
+    reader::debug_gap,
+    shared::Shared,
+    topic::Topic,
+};
+
+/// Entries that are read from the ring at once: enough that its lock is nothing beside them, and no more memory than a
+/// busy subscriber may have.
+const RUN_MAX: usize = 64;
+
+/// One topic, from now on.
+///
+/// As a [`Reader`](crate::Reader) with one slot and no joins. There is nothing to merge and no cursor to pass on, so
+/// marks need not be looked at: its shard wakes it, and the ring tells the rest.
+#[derive(Debug)]
+pub(crate) struct One {
+    shared: Arc<Shared>,
+    mailbox: Arc<Mailbox>,
+    topic: Arc<Topic>,
+    /// Key among the topic's listeners.
+    key: usize,
+    /// Everything up to here has been handed out, or taken into `run`.
+    position: u64,
+    /// What the ring let go of up to here was told, or never promised. Of a State topic, which lets go of nothing: how
+    /// many values it had had when this reader last saw its newest.
+    settled: u64,
+    /// Entries of this sender are skipped.
+    me: Option<Box<str>>,
+    /// Read and not handed out, the newest first. Without memory while it waits.
+    run: Vec<Arc<Entry>>,
+}
+
+impl One {
+    /// A reader that the hub has counted.
+    pub(crate) fn new(shared: Arc<Shared>, shard: usize, name: &TopicName) -> Result<Self, SubscribeError> {
+        let mailbox = Arc::new(Mailbox::new(shard));
+        match shared.listen(name, &mailbox, 0) {
+            Ok((topic, key)) => {
+                // Taken only after listening: what is published from here on wakes it.
+                let position = shared.index();
+                let settled = match topic.kind {
+                    TopicKind::State => lock(&topic.ring).values(),
+                    TopicKind::Events | TopicKind::Signal | TopicKind::Local => position,
+                };
+                Ok(Self { shared, mailbox, topic, key, position, settled, me: None, run: Vec::new() })
+            }
+            Err(error) => {
+                shared.readers.fetch_sub(1, Ordering::Relaxed);
+                Err(error)
+            }
+        }
+    }
+
+    pub(crate) fn excluding(&mut self, sender: &str) {
+        self.me = Some(sender.into());
+    }
+
+    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Delivery> {
+        loop {
+            while let Some(entry) = self.run.pop() {
+                if self.is_mine(&entry) {
+                    continue;
+                }
+                return Poll::Ready(match entry.gap {
+                    Some(cause) => Delivery::Gap { topic: (&entry.topic).into(), cause },
+                    None => Delivery::Message(entry),
+                });
+            }
+            let marked = &self.shared.shards[self.mailbox.shard].marked;
+            // Up to where its shard has marked, as every reader: so all of them see one order.
+            let seen = marked.load(Ordering::Acquire);
+            if seen > self.position {
+                if self.read(seen) {
+                    debug_gap(&self.topic.name, GapCause::Slow);
+                    return Poll::Ready(Delivery::Gap { topic: (&self.topic.name).into(), cause: GapCause::Slow });
+                }
+                continue;
+            }
+            self.run = Vec::new();
+            if self.mailbox.wait_for_one(context.waker(), || marked.load(Ordering::Acquire) != seen) {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// The next of what was published by now, without waiting.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn try_next(&mut self) -> Option<Delivery> {
+        crate::shard::Round::default().run(&self.shared, self.mailbox.shard);
+        match self.poll(&mut Context::from_waker(std::task::Waker::noop())) {
+            Poll::Ready(delivery) => Some(delivery),
+            Poll::Pending => None,
+        }
+    }
+
+    /// Reads a run; says whether something is gone before it.
+    fn read(&mut self, seen: u64) -> bool {
+        let found = lock(&self.topic.ring).read(self.position, seen, RUN_MAX, None, &mut self.run);
+        let mut tally = Tally::default();
+        if self.topic.kind == TopicKind::State {
+            if !self.run.is_empty() {
+                tally.skipped = (found.values - std::mem::replace(&mut self.settled, found.values)).saturating_sub(1);
+            }
+        } else if found.gone > self.position.max(self.settled) {
+            self.settled = found.gone;
+            tally.gaps = 1;
+        }
+        let lost = tally.gaps > 0;
+        self.position = self.run.last().filter(|_| self.run.len() == RUN_MAX).map_or(seen, |last| last.index);
+        for entry in self.run.iter().filter(|entry| !self.is_mine(entry)) {
+            match entry.gap {
+                Some(cause) => {
+                    debug_gap(&entry.topic, cause);
+                    tally.gaps += 1;
+                }
+                None => tally.delivered += 1,
+            }
+        }
+        self.shared.tell(self.mailbox.shard, &self.topic, tally);
+        self.run.reverse();
+        lost
+    }
+
+    fn is_mine(&self, entry: &Entry) -> bool {
+        self.me.is_some() && entry.from == self.me
+    }
+}
+
+impl Drop for One {
+    fn drop(&mut self) {
+        self.shared.unlisten(&self.topic, self.mailbox.shard, self.key);
+        self.shared.readers.fetch_sub(1, Ordering::Relaxed);
+    }
+}
