@@ -444,7 +444,7 @@ mod tests {
     #[test]
     fn a_link_that_brings_more_state_ends() {
         let hub = hub();
-        hub.shared.log().cluster = Some(Cluster::new(hub.limits()));
+        hub.shared.log().cluster = Some(Cluster::new(hub.limits(), 0));
         let (node, origin) = ("beta".parse::<NodeName>().unwrap(), OriginTag::of(&"beta".parse().unwrap(), 9));
         hub.shared.handle(Event::Up(node.clone()));
         let entry = |stamp| WireEntry {

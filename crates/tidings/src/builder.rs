@@ -3,14 +3,11 @@
 use std::{fmt, sync::Arc};
 
 use tidings_wire::{NameError, NodeName};
-use tokio::sync::oneshot;
 
 use crate::{
     Hub, Limits,
     clock::{Clock, SystemClock},
-    cluster::Cluster,
-    engine::{Carrier, Driver, EngineError, Inbound, Me},
-    lock, shard,
+    shard,
     shared::Shared,
 };
 
@@ -77,25 +74,6 @@ impl HubBuilder {
     /// as far as chance allows.
     fn epoch(&self) -> u64 {
         self.clock.wall_ms() << 16 | u64::from(random_16())
-    }
-
-    /// Makes the hub of a cluster's node, and begins with its engine.
-    ///
-    /// # Errors
-    /// [`EngineError`], when the engine cannot begin; there is no hub then.
-    ///
-    /// # Panics
-    /// Outside of a tokio runtime.
-    pub async fn start(self, carrier: impl Carrier) -> Result<Hub, EngineError> {
-        let hub = self.build();
-        let carrier: Arc<dyn Carrier> = Arc::new(carrier);
-        let (inbound, inbox) = Inbound::new();
-        hub.shared.log().cluster = Some(Cluster::new(&hub.shared.limits));
-        carrier.start(Me { node: hub.shared.node.clone(), epoch: hub.shared.epoch }, inbound).await?;
-        let (stop, stopped) = oneshot::channel();
-        *lock(&hub.shared.stop) = Some(stop);
-        tokio::spawn(Driver::new(&hub.shared, carrier, inbox).run(stopped));
-        Ok(hub)
     }
 
     /// A hub whose one shard runs only when it is told to, and with a given epoch: for the simulator.

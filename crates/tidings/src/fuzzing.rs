@@ -38,7 +38,7 @@ pub fn peer(input: &[u8]) {
     let hub = builder.limits(|limits| limits.resend_messages_max = 4).assemble(1, 1);
     hub.serve(VALUE);
     hub.serve(HISTORY);
-    hub.shared.log().cluster = Some(Cluster::new(hub.limits()));
+    hub.shared.log().cluster = Some(Cluster::new(hub.limits(), 0));
     for node in ["beta", "gamma"] {
         hub.shared.handle(Event::Up(NodeName::new(node).expect("a valid name")));
     }

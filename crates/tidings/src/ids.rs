@@ -125,7 +125,7 @@ mod tests {
     /// A node without shards that run, and the frame of another node's message with a publish id.
     fn node() -> Hub {
         let hub = Hub::builder("alpha").unwrap().build_still(1);
-        hub.shared.log().cluster = Some(Cluster::new(hub.limits()));
+        hub.shared.log().cluster = Some(Cluster::new(hub.limits(), 0));
         hub.shared.handle(Event::Up("beta".parse().unwrap()));
         hub
     }

@@ -130,7 +130,7 @@ mod tests {
         let clock = HandClock::default();
         let builder = Hub::builder("alpha").unwrap().clock(clock.clone());
         let hub = builder.limits(|limits| limits.resume_wait_ms = 200).build_still(1);
-        hub.shared.log().cluster = Some(Cluster::new(hub.limits()));
+        hub.shared.log().cluster = Some(Cluster::new(hub.limits(), 0));
         let (beta, node) = (OriginTag::of(&"beta".parse().unwrap(), 9), "beta".parse().unwrap());
         hub.shared.handle(Event::Up("beta".parse().unwrap()));
         let frame = Frame::Beat(Beat { applied: vec![(beta.into(), 5)], ..Beat::default() });

@@ -1,6 +1,6 @@
 //! The hub in its cluster: other nodes, messages for one of them, and what they have confirmed.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tidings_wire::{NodeName, TopicKind, TopicName};
 use tokio::{
@@ -10,7 +10,8 @@ use tokio::{
 
 use crate::{
     Hub, Member, MemberState, Payload,
-    cluster::DIRECTS_MAX,
+    cluster::{Cluster, DIRECTS_MAX},
+    engine::{Carrier, Driver, EngineError, Inbound, Me},
     error::{PublishError, Unconfirmed},
     lock,
     log::Publication,
@@ -24,6 +25,48 @@ const REPLICATED_WAIT: Duration = Duration::from_secs(5);
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 impl Hub {
+    /// Makes this node one of a cluster: begins with its engine. What was published before goes to the others, too.
+    ///
+    /// [Serve](Self::serve) the families first: what comes from another node before its topic is declared is taken for a
+    /// Signal, and not kept.
+    ///
+    /// ```no_run
+    /// # use tidings::{Carrier, Hub, wire::{State, topics}};
+    /// # topics! { TITLE(board: u32): State<String> = "board/{board}/title"; }
+    /// # async fn example(carrier: impl Carrier) -> Result<(), Box<dyn std::error::Error>> {
+    /// let hub = Hub::solo("alpha")?;
+    /// hub.serve(TITLE);
+    /// hub.connect(carrier).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`EngineError`], when the engine cannot begin, or has begun already. The node is then alone, as before.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub async fn connect(&self, carrier: impl Carrier) -> Result<(), EngineError> {
+        let shared = &self.shared;
+        {
+            let mut log = shared.log();
+            if log.cluster.is_some() {
+                return Err(EngineError::Connected);
+            }
+            log.cluster = Some(Cluster::new(&shared.limits, log.head()));
+        }
+        let carrier: Arc<dyn Carrier> = Arc::new(carrier);
+        let (inbound, inbox) = Inbound::new();
+        let me = Me { node: shared.node.clone(), epoch: shared.epoch };
+        if let Err(error) = carrier.start(me, inbound).await {
+            shared.log().cluster = None;
+            return Err(error);
+        }
+        let (stop, stopped) = oneshot::channel();
+        *lock(&shared.stop) = Some(stop);
+        tokio::spawn(Driver::new(shared, carrier, inbox).run(stopped));
+        Ok(())
+    }
+
     /// The other nodes of the cluster that were seen since this one began, by name. None for a node alone.
     #[must_use]
     pub fn nodes(&self) -> Vec<Member> {

@@ -1,6 +1,6 @@
 //! The conformance suite, on a node alone and on the in-process mesh.
 
-use tidings::{BoxFuture, Hub, HubBuilder, conformance::TestEngine, testing::Mesh};
+use tidings::{BoxFuture, Hub, conformance::TestEngine, testing::Mesh};
 
 mod solo {
     use tidings::Hub;
@@ -26,13 +26,15 @@ struct OnMesh(Mesh);
 
 impl OnMesh {
     async fn one(&self) -> Hub {
-        self.start(Hub::builder("alpha").expect("a plain name")).await
+        let hub = Hub::solo("alpha").expect("a plain name");
+        self.connect(&hub).await;
+        hub
     }
 }
 
 impl TestEngine for OnMesh {
-    fn start(&self, node: HubBuilder) -> BoxFuture<'_, Hub> {
-        Box::pin(async { node.start(self.0.carrier()).await.expect("a name of its own") })
+    fn connect<'a>(&'a self, node: &'a Hub) -> BoxFuture<'a, ()> {
+        Box::pin(async { node.connect(self.0.carrier()).await.expect("a name of its own") })
     }
 
     fn kill(&self, node: Hub) -> BoxFuture<'_, ()> {

@@ -112,10 +112,10 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// A node that knows nobody yet.
-    pub(crate) fn new(limits: &Limits) -> Self {
+    /// A node that knows nobody yet, and has published up to this stamp.
+    pub(crate) fn new(limits: &Limits, head: u64) -> Self {
         let tombstone_ms = limits.tombstone_age_s * 1000;
-        let resend = Resend::new(limits.resend_messages_max, limits.resend_bytes_max, tombstone_ms);
+        let resend = Resend::new(limits.resend_messages_max, limits.resend_bytes_max, tombstone_ms, head);
         Self { resend, ..Self::default() }
     }
 

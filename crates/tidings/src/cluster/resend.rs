@@ -18,9 +18,9 @@ pub(crate) struct Resend {
 }
 
 impl Resend {
-    /// At most so many messages, and so many bytes of payload.
-    pub(crate) fn new(messages_max: usize, bytes_max: usize, tombstone_ms: u64) -> Self {
-        Self { messages_max, bytes_max, tombstone_ms, ..Self::default() }
+    /// At most so many messages, and so many bytes of payload; what was published up to `base` is not among them.
+    pub(crate) fn new(messages_max: usize, bytes_max: usize, tombstone_ms: u64, base: u64) -> Self {
+        Self { messages_max, bytes_max, tombstone_ms, base, ..Self::default() }
     }
 
     pub(crate) fn push(&mut self, entry: Arc<Entry>) {

@@ -3,14 +3,14 @@
 //! An engine's crate says how a node of it begins and ends and how a link is cut, and gets one test a case:
 //!
 //! ```
-//! use tidings::{BoxFuture, Hub, HubBuilder, conformance::TestEngine, testing::Mesh};
+//! use tidings::{BoxFuture, Hub, conformance::TestEngine, testing::Mesh};
 //!
 //! #[derive(Default)]
 //! struct OnMesh(Mesh);
 //!
 //! impl TestEngine for OnMesh {
-//!     fn start(&self, node: HubBuilder) -> BoxFuture<'_, Hub> {
-//!         Box::pin(async { node.start(self.0.carrier()).await.expect("a name of its own") })
+//!     fn connect<'a>(&'a self, node: &'a Hub) -> BoxFuture<'a, ()> {
+//!         Box::pin(async { node.connect(self.0.carrier()).await.expect("a name of its own") })
 //!     }
 //!     fn kill(&self, node: Hub) -> BoxFuture<'_, ()> {
 //!         Box::pin(async move { self.0.kill(node.node_name().as_str()) })
@@ -30,7 +30,7 @@ mod local;
 
 use std::{future::Future, time::Duration};
 
-use crate::{BoxFuture, Delivery, Entry, Hub, HubBuilder, Payload, Subscription, wire::topics};
+use crate::{BoxFuture, Delivery, Entry, Hub, Payload, Subscription, wire::topics};
 pub use cluster::*;
 pub use local::*;
 
@@ -48,8 +48,8 @@ topics! {
 
 /// An engine under test: all nodes that it starts are of one cluster.
 pub trait TestEngine: Send + Sync {
-    /// Begins with a node.
-    fn start(&self, node: HubBuilder) -> BoxFuture<'_, Hub>;
+    /// Connects a node.
+    fn connect<'a>(&'a self, node: &'a Hub) -> BoxFuture<'a, ()>;
     /// Ends a node as a crash does: without a word to the others.
     fn kill(&self, node: Hub) -> BoxFuture<'_, ()>;
     /// Cuts the link between two nodes, both ways.

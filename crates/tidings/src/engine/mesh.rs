@@ -21,8 +21,9 @@ use crate::{FRAME_BYTES_MAX, lock, sync::Mutex};
 /// use tidings::{Hub, Payload, testing::Mesh};
 /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
 /// let mesh = Mesh::default();
-/// let alpha = Hub::builder("alpha")?.start(mesh.carrier()).await?;
-/// let beta = Hub::builder("beta")?.start(mesh.carrier()).await?;
+/// let (alpha, beta) = (Hub::solo("alpha")?, Hub::solo("beta")?);
+/// alpha.connect(mesh.carrier()).await?;
+/// beta.connect(mesh.carrier()).await?;
 /// assert_eq!(beta.wait_for_nodes(1, Duration::from_secs(10)).await, 1);
 ///
 /// let mut subscription = beta.subscribe("news")?;
@@ -58,7 +59,7 @@ pub struct MeshCarrier {
 }
 
 impl Mesh {
-    /// An end of it, for [`HubBuilder::start`](crate::HubBuilder::start).
+    /// An end of it, for [`Hub::connect`](crate::Hub::connect).
     #[must_use]
     pub fn carrier(&self) -> MeshCarrier {
         MeshCarrier { mesh: self.clone(), me: Mutex::default() }

@@ -74,6 +74,9 @@ pub enum SendError {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum EngineError {
+    /// The hub has an engine already.
+    #[error("the hub is connected already: a node is of one cluster")]
+    Connected,
     /// The name is held by another node that answers.
     #[error("a node named {node} answers already: give this one another name, or stop that one")]
     NameTaken {

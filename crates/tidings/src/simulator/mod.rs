@@ -75,7 +75,11 @@ fn a_long_life_with_dead_origins_and_deletions_that_nobody_remembers() {
 #[test]
 fn who_is_away_for_long_is_told_what_is_gone() {
     for seed in 0..env("TIDINGS_SEEDS").unwrap_or(SEEDS) / 20 {
-        for (name, plan) in [("forgetful", Plan::forgetful(seed)), ("absent", Plan::absent(seed))] {
+        for (name, plan) in [
+            ("forgetful", Plan::forgetful(seed)),
+            ("absent", Plan::absent(seed)),
+            ("superseding", Plan::superseding(seed)),
+        ] {
             if let Err(fault) = run(seed, plan) {
                 panic!(
                     "seed {seed}: {fault}\nreplay: TIDINGS_PLAN={name} TIDINGS_SEED={seed} cargo test -p tidings simulator::replay -- --nocapture"
@@ -99,6 +103,7 @@ fn replay() {
     let Some(seed) = env("TIDINGS_SEED") else { return };
     let plan = match std::env::var("TIDINGS_PLAN").as_deref() {
         Ok("aged") => Plan::aged(seed),
+        Ok("superseding") => Plan::superseding(seed),
         Ok("forgetful") => Plan::forgetful(seed),
         Ok("absent") => Plan::absent(seed),
         Ok("calm") => Plan::calm(seed),
@@ -116,6 +121,7 @@ fn finds(bug: Plant) -> Option<(u64, Fault)> {
     plant(Some(bug));
     let found = (0..1_000).find_map(|seed| {
         let plan = match seed % 10 {
+            _ if bug == Plant::SupersededByTheUnknown => Plan::superseding(seed),
             _ if bug == Plant::DeletionsNotSynced => Plan::absent(seed),
             _ if bug == Plant::ForgottenBeginsAnew => Plan::forgetful(seed),
             9 => Plan::calm(seed),

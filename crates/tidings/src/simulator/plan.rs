@@ -99,6 +99,18 @@ impl Plan {
         }
     }
 
+    /// Values only, served from rings, by nodes that die with what they wrote last.
+    pub(super) fn superseding(seed: u64) -> Self {
+        Self {
+            sorts: &[TopicSort::Value],
+            resend_max: Some(3),
+            deaths_per_mille: 15,
+            loss_per_mille: 100,
+            publishes_per_mille: 500,
+            ..Self::faults(seed)
+        }
+    }
+
     /// Readers that are away for longer than Signals are kept, at nodes that forget.
     pub(super) fn forgetful(seed: u64) -> Self {
         Self {

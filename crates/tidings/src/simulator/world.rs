@@ -112,7 +112,7 @@ impl World {
         hub.serve(VALUE);
         hub.serve(LOG);
         hub.serve(LONG);
-        hub.shared.log().cluster = Some(Cluster::new(hub.limits()));
+        hub.shared.log().cluster = Some(Cluster::new(hub.limits(), 0));
         self.log(|| format!("n{node} starts as {}", hub.origin()));
         self.nodes[node] = Some(SimulatedNode { hub, round: Round::default(), sees: Default::default() });
     }
