@@ -27,6 +27,8 @@ mod resend;
 mod serve;
 mod stand_in;
 mod sync;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},

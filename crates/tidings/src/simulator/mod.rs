@@ -121,7 +121,6 @@ fn finds(bug: Plant) -> Option<(u64, Fault)> {
     plant(Some(bug));
     let found = (0..1_000).find_map(|seed| {
         let plan = match seed % 10 {
-            _ if bug == Plant::SupersededByTheUnknown => Plan::superseding(seed),
             _ if bug == Plant::DeletionsNotSynced => Plan::absent(seed),
             _ if bug == Plant::ForgottenBeginsAnew => Plan::forgetful(seed),
             9 => Plan::calm(seed),
@@ -160,6 +159,5 @@ planted_bugs! {
     sees_an_interest_that_is_not_awaited: InterestNotAwaited;
     sees_what_nobody_asked_for_forgotten: InterestFloorIgnored;
     sees_a_pull_that_hides_signals: PullHidesSignals;
-    sees_a_value_superseded_by_the_unknown: SupersededByTheUnknown;
     sees_a_deletion_undone_by_a_sync: DeletionsNotSynced;
 }

@@ -1,0 +1,102 @@
+//! Cases that take more luck than a seed has: nodes and frames by hand.
+
+use std::{cell::Cell, collections::VecDeque};
+
+use tidings_wire::{State, topics};
+
+use super::{Cluster, Envelope, Event, Frame, Send};
+use crate::{
+    Hub,
+    plant::{Plant, plant},
+};
+
+topics! { VALUE: State<u64> = "value"; }
+
+/// Nodes of one cluster; frames travel when they are told to.
+struct Hands {
+    hubs: Vec<Hub>,
+    epoch: Cell<u64>,
+}
+
+impl Hands {
+    fn new(names: &[&str]) -> Self {
+        let hands = Self { hubs: Vec::new(), epoch: Cell::new(0) };
+        let hubs = names.iter().map(|name| hands.start(name)).collect();
+        Self { hubs, ..hands }
+    }
+
+    fn start(&self, name: &str) -> Hub {
+        self.epoch.set(self.epoch.get() + 1);
+        let hub = Hub::builder(name).expect("a plain name").build_still(self.epoch.get());
+        hub.serve(VALUE);
+        hub.shared.log().cluster = Some(Cluster::new(hub.limits(), 0));
+        hub
+    }
+
+    /// Something happens at a node, and everything that follows from it, but for the frames that do not pass.
+    fn tell(&self, at: usize, event: Event, passes: &dyn Fn(usize, usize, &Frame) -> bool) {
+        let mut events = VecDeque::from([(at, event)]);
+        while let Some((at, event)) = events.pop_front() {
+            let hub = &self.hubs[at];
+            for Send { to, frame } in hub.shared.handle(event).send {
+                let envelope = Envelope { node: hub.node_name().clone(), epoch: hub.epoch(), frame };
+                let bytes = envelope.encode().expect("within the limit");
+                for (other, _) in self.hubs.iter().enumerate().filter(|(_, hub)| to.contains(hub.node_name())) {
+                    let envelope = Envelope::decode(&bytes).expect("what was encoded");
+                    if passes(at, other, &envelope.frame) {
+                        events.push_back((other, Event::Received(envelope)));
+                    }
+                }
+            }
+        }
+    }
+
+    fn up(&self, a: usize, b: usize, passes: &dyn Fn(usize, usize, &Frame) -> bool) {
+        for (at, other) in [(a, b), (b, a)] {
+            self.tell(at, Event::Up(self.hubs[other].node_name().clone()), passes);
+        }
+    }
+
+    fn down(&self, at: usize, other: usize) {
+        self.tell(at, Event::Down(self.hubs[other].node_name().clone()), &|_, _, _| true);
+    }
+}
+
+/// A writes, B writes over it, and both die. C had the first from A; D had from B what A published, and nothing that B
+/// did. What do C and D hold in the end?
+fn in_the_end() -> [Option<u64>; 2] {
+    let hands = Hands::new(&["a", "b", "c", "d"]);
+    let [a, b, c, d] = [0, 1, 2, 3];
+    let all = |_: usize, _: usize, _: &Frame| true;
+    hands.up(a, b, &all);
+    hands.up(a, c, &all);
+    hands.hubs[a].publish(&VALUE.at(), &1).expect("inside all limits");
+    hands.tell(a, Event::Flush, &all);
+    hands.down(b, a);
+    hands.down(c, a);
+    hands.hubs[b].publish(&VALUE.at(), &2).expect("inside all limits");
+    let of_b = hands.hubs[b].origin();
+    let all_but_what_b_published =
+        |_: usize, _: usize, frame: &Frame| !matches!(frame, Frame::Data(data) if data.origin == of_b.into());
+    hands.up(b, d, &all_but_what_b_published);
+    hands.down(d, b);
+    hands.up(c, d, &all);
+    // Time passes: each notices that nobody has more.
+    for at in [d, c, d, c] {
+        hands.tell(at, Event::Tick, &all);
+    }
+    [c, d].map(|at| hands.hubs[at].value(&VALUE.at()))
+}
+
+#[test]
+fn a_value_that_superseded_another_stands_in_for_it() {
+    assert_eq!(in_the_end(), [Some(2), Some(2)]);
+}
+
+#[test]
+fn without_what_stands_in_nodes_do_not_converge() {
+    plant(Some(Plant::SupersededByTheUnknown));
+    let held = in_the_end();
+    plant(None);
+    assert_eq!(held, [Some(1), None]);
+}
