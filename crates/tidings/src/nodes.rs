@@ -171,7 +171,7 @@ impl Hub {
         let mut asked = false;
         loop {
             let news = self.shared.news.notified();
-            let confirmed = self.confirmed(published.stamp, !std::mem::replace(&mut asked, true));
+            let confirmed = self.confirmed(published, !std::mem::replace(&mut asked, true));
             if confirmed >= peers {
                 return Ok(confirmed);
             }
@@ -182,13 +182,15 @@ impl Hub {
     }
 
     /// How many peers have applied a message; asks the others to tell when they have.
-    fn confirmed(&self, stamp: u64, ask: bool) -> usize {
+    fn confirmed(&self, published: &Published, ask: bool) -> usize {
+        let (origin, stamp) = (published.version.origin(), published.stamp);
         let mut log = self.shared.log();
         let me = log.me();
         let Some(cluster) = &mut log.cluster else { return 0 };
         // A message that stays on this node is nobody's to confirm.
-        let confirmed = if stamp == 0 { 0 } else { cluster.confirmed(me, stamp) };
-        if ask {
+        let confirmed = if stamp == 0 { 0 } else { cluster.confirmed(origin, stamp) };
+        // The answer to a retry may name another node's message: of that, beats tell.
+        if ask && origin == me {
             cluster.ask_to_confirm(stamp);
             drop(log);
             self.shared.outgoing.notify_one();

@@ -182,9 +182,9 @@ impl Cluster {
         self.confirm = Some(stamp.max(self.confirm.unwrap_or(0)));
     }
 
-    /// How many peers have told that they applied what `me` published up to a stamp.
-    pub(crate) fn confirmed(&self, me: OriginTag, stamp: u64) -> usize {
-        self.peers.values().filter(|peer| peer.has(me) >= stamp).count()
+    /// How many peers have told that they applied what an origin published up to a stamp.
+    pub(crate) fn confirmed(&self, origin: OriginTag, stamp: u64) -> usize {
+        self.peers.values().filter(|peer| peer.has(origin) >= stamp).count()
     }
 
     /// Whether every peer sends this node all of a bucket, and this node has applied what came before that.

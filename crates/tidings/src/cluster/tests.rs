@@ -4,7 +4,7 @@ use std::{cell::Cell, collections::VecDeque};
 
 use tidings_wire::{State, topics};
 
-use super::{Cluster, Envelope, Event, Frame, Send};
+use super::{Beat, Cluster, Data, Envelope, Event, Frame, MemberState, Send, WireEntry};
 use crate::{
     Hub,
     plant::{Plant, plant},
@@ -99,4 +99,40 @@ fn without_what_stands_in_nodes_do_not_converge() {
     let held = in_the_end();
     plant(None);
     assert_eq!(held, [Some(1), None]);
+}
+
+#[test]
+fn a_frame_that_is_refused_ends_the_link_until_its_node_starts_anew() {
+    let hands = Hands::new(&["a", "b"]);
+    let all = |_: usize, _: usize, _: &Frame| true;
+    hands.up(0, 1, &all);
+    let [a, b] = &hands.hubs[..] else { unreachable!("two nodes") };
+    let entry = WireEntry {
+        topic: VALUE.at().name().expect("a plain name").clone(),
+        clock: u64::MAX,
+        stamp: 1,
+        from: None,
+        id: None,
+        payload: Some("1".into()),
+        author: None,
+    };
+    let data = Data {
+        origin: a.origin().into(),
+        from: 0,
+        to: 1,
+        entries: vec![entry],
+        lost: Vec::new(),
+        lost_elsewhere: 0,
+        deleted: 0,
+    };
+    let frame = |epoch, frame| Event::Received(Envelope { node: a.node_name().clone(), epoch, frame });
+    hands.tell(1, frame(a.epoch(), Frame::Data(data)), &all);
+    let member = b.nodes().pop().expect("a was seen");
+    assert_eq!(member.state, MemberState::Incompatible);
+    assert!(member.reason.is_some_and(|reason| reason.contains("clock")), "the reason says what to do");
+    a.publish(&VALUE.at(), &2).expect("inside all limits");
+    hands.tell(0, Event::Flush, &all);
+    assert_eq!(b.value(&VALUE.at()), None, "it is not heard any more");
+    hands.tell(1, frame(a.epoch() + 1, Frame::Beat(Beat::default())), &all);
+    assert_eq!(b.nodes().pop().expect("a was seen").state, MemberState::Up, "another start of it");
 }
