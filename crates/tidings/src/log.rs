@@ -321,8 +321,8 @@ impl NodeLog {
     pub(crate) fn retire(&mut self, now: Now, cursor_age_s: u64) {
         let me = self.me;
         let Some(cluster) = &mut self.cluster else { return };
-        let peers = &cluster.peers;
-        let is_alive = |origin| origin == me || peers.values().any(|peer| peer.origin == Some(origin));
+        let up = cluster.origins_up();
+        let is_alive = |origin| origin == me || up.contains(&origin);
         for origin in cluster.origins.retire(now, cursor_age_s, self.vector.cursor(), is_alive) {
             self.vector.forget(origin);
             cluster.needs.forget(origin);

@@ -139,9 +139,9 @@ impl NodeLog {
         let me = self.me();
         let cluster = self.cluster.as_mut()?;
         let version = cluster.needs.version();
-        let is_peer = |origin: &OriginTag| cluster.peers.values().any(|peer| peer.origin == Some(*origin));
-        let dead =
-            cluster.origins.dead(now).filter(|(origin, _)| *origin != me && !is_peer(origin)).map(tags).collect();
+        let up = cluster.origins_up();
+        let is_dead = |(origin, _): &(OriginTag, u64)| *origin != me && !up.contains(origin);
+        let dead = cluster.origins.dead(now).filter(is_dead).map(tags).collect();
         let peer = cluster.peers.get_mut(node)?;
         let tell_retired = peer.told_retired_ms.is_none_or(|last| last + RETIRED_MS <= now.monotonic_ms);
         if tell_retired {

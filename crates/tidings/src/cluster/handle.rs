@@ -285,6 +285,12 @@ fn check(data: &Data, now: Now) -> Result<(), Refusal> {
     if in_time { Ok(()) } else { Err(Refusal::Clock) }
 }
 
+/// What a peer has told to have applied.
+fn peer_applied(cluster: &Option<super::Cluster>, node: &NodeName) -> Vec<(OriginTag, u64)> {
+    let peer = cluster.as_ref().and_then(|cluster| cluster.peers.get(node));
+    peer.iter().flat_map(|peer| &peer.applied).map(|(origin, stamp)| (*origin, *stamp)).collect()
+}
+
 impl NodeLog {
     fn peer(&mut self, node: &NodeName) -> Option<&mut Peer> {
         self.cluster.as_mut()?.peers.get_mut(node)
@@ -368,7 +374,14 @@ impl NodeLog {
             let head = peer.has(origin);
             self.decide(origin, head.max(self.has(origin)));
         }
-        self.ask_for_what_lacks(now, &mut outcome.send);
+        // Of what this peer has; a tick looks at all of them.
+        let told: Vec<_> = peer_applied(&self.cluster, node);
+        for (origin, stamp) in told {
+            let have = self.has(origin);
+            if origin != me && stamp > have {
+                outcome.send.extend(self.cluster.as_mut().and_then(|cluster| cluster.ask(now, origin, have)));
+            }
+        }
     }
 
     /// A peer asks for what an origin published above a stamp.

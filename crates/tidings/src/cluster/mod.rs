@@ -161,6 +161,11 @@ impl Cluster {
         self.beat_to.extend(self.peers.keys().cloned());
     }
 
+    /// The origins of all peers.
+    pub(crate) fn origins_up(&self) -> BTreeSet<OriginTag> {
+        self.peers.values().filter_map(|peer| peer.origin).collect()
+    }
+
     /// The up peer that is this origin.
     pub(crate) fn node_of(&self, origin: OriginTag) -> Option<&NodeName> {
         self.peers.iter().find(|(_, peer)| peer.origin == Some(origin)).map(|(node, _)| node)
