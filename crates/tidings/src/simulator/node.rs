@@ -85,6 +85,8 @@ pub(super) struct SimulatedReader {
     pub(super) reader: Option<Reader>,
     /// What it holds, and where each began: `None` until its join is told.
     pub(super) topics: BTreeMap<TopicName, Option<Cursor>>,
+    /// What its node held of each when that was told: who begins now is not told of it.
+    pub(super) held: BTreeMap<TopicName, Option<u64>>,
     /// The topics of each join that is not told yet.
     calls: BTreeMap<u64, Vec<TopicName>>,
     call: u64,
@@ -103,7 +105,8 @@ impl SimulatedReader {
         let topics = topics.into_iter().map(|topic| (topic, None)).collect();
         let (reader, calls, call, beat_ms, cursor, heard) = Default::default();
         let (stalled_until_ms, away_until_ms) = (0, 0);
-        Self { node, reader, topics, calls, call, beat_ms, cursor, heard, stalled_until_ms, away_until_ms }
+        let held = BTreeMap::new();
+        Self { node, reader, topics, held, calls, call, beat_ms, cursor, heard, stalled_until_ms, away_until_ms }
     }
 
     /// Opens a stream at a node: topics that had begun go on after the cursor, the others begin now.
@@ -178,6 +181,8 @@ impl SimulatedReader {
                 for topic in self.calls.remove(&call).unwrap_or_default() {
                     if let Some(began @ None) = self.topics.get_mut(&topic) {
                         *began = cursor.parse().ok().map(|cursor| with_retired(cursor, hub));
+                        let value = super::model::held(hub, &topic);
+                        self.held.insert(topic, value);
                     }
                 }
                 self.cursor = Some(cursor);
