@@ -109,10 +109,13 @@ test('an answer that is lost does not publish twice', async ({ page, api, watch 
     if (answered.length === 1) await route.abort('connectionreset');
     else await route.fulfill({ response });
   });
+  // The echo may be there before the answer is lost: the test is over when both have been.
+  const lost = page.waitForEvent('requestfailed', (request) => PUBLISH.test(request.url()));
   await board.card(1).rename('Nets, dried');
   await expect(board.activity).toHaveText(['Card 1 is now: Nets, dried']);
   await expect(page.locator('#activity [data-pending]')).toHaveCount(0);
   expect(await activityOf(api, 15)).toEqual(['Card 1 is now: Nets, dried']);
+  await lost;
 });
 
 test('a second edit never loses to the first', async ({ page, another, api }) => {
