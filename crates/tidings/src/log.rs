@@ -147,18 +147,17 @@ impl NodeLog {
             self.clock.merge_of_client(seen.clock(), now.wall_ms);
         }
         let version = Version::from_clock(self.clock.tick(now.wall_ms), self.me);
-        let stamp = if publication.local {
-            0
-        } else {
-            self.stamp += 1;
-            self.vector.set(self.me, self.stamp);
-            self.stamp
-        };
-        let Publication { payload, from, id, .. } = publication;
-        let entry = self.enter(now, topic, Message { version, stamp, from, id, payload, gap: None });
-        if stamp > 0
-            && let Some(cluster) = &mut self.cluster
-        {
+        let Publication { payload, from, id, local, .. } = publication;
+        let message = Message { version, stamp: 0, from, id, payload, gap: None };
+        if local { self.enter(now, topic, message) } else { self.enter_stamped(now, topic, message) }
+    }
+
+    /// Gives a message of this node the next stamp and its place, and enters it for the peers.
+    fn enter_stamped(&mut self, now: Now, topic: &Topic, message: Message) -> Arc<Entry> {
+        self.stamp += 1;
+        self.vector.set(self.me, self.stamp);
+        let entry = self.enter(now, topic, Message { stamp: self.stamp, ..message });
+        if let Some(cluster) = &mut self.cluster {
             cluster.published(&entry);
         }
         entry
@@ -172,32 +171,18 @@ impl NodeLog {
     /// A message for one node alone: it has a clock, and no place here.
     pub(crate) fn letter(&mut self, now: Now, topic: &TopicName, publication: Publication) -> Arc<Entry> {
         let Publication { payload, from, id, .. } = publication;
-        Arc::new(Entry {
-            topic: topic.clone(),
-            version: Version::from_clock(self.clock.tick(now.wall_ms), self.me),
-            stamp: 0,
-            index: 0,
-            from,
-            id,
-            payload,
-            gap: None,
-            cursor: Box::default(),
-            applied_ms: now.monotonic_ms,
-            frame: OnceLock::new(),
-        })
+        let version = Version::from_clock(self.clock.tick(now.wall_ms), self.me);
+        let message = Message { version, stamp: 0, from, id, payload, gap: None };
+        entry(now, topic, message, 0, Box::default())
     }
 
     /// Publishes a value of another origin as this node's own, with the clock that it has.
     pub(crate) fn publish_again(&mut self, now: Now, topic: &Arc<Topic>, value: &Entry) -> bool {
-        self.stamp += 1;
-        self.vector.set(self.me, self.stamp);
-        let (version, stamp) = (Version::from_clock(value.version.clock(), self.me), self.stamp);
+        let version = Version::from_clock(value.version.clock(), self.me);
         let (from, id, payload) = (value.from.clone(), value.id.clone(), value.payload.clone());
-        let (entry, woken) = self.hold(now, topic, Message { version, stamp, from, id, payload, gap: None });
-        if let Some(cluster) = &mut self.cluster {
-            cluster.published(&entry);
-        }
-        woken
+        let message = Message { version, stamp: 0, from, id, payload, gap: None };
+        let entry = self.enter_stamped(now, topic, message);
+        self.append(now, topic, &entry)
     }
 
     /// Whether an entry is what its State topic holds.
@@ -350,27 +335,14 @@ impl NodeLog {
 
     fn enter(&mut self, now: Now, topic: &Topic, message: Message) -> Arc<Entry> {
         self.index += 1;
-        let Message { version, stamp, from, id, payload, gap } = message;
-        Arc::new(Entry {
-            topic: topic.name.clone(),
-            version,
-            stamp,
-            index: self.index,
-            from,
-            id,
-            payload,
-            gap,
-            cursor: self.vector.text(now.wall_s()).into(),
-            applied_ms: now.monotonic_ms,
-            frame: OnceLock::new(),
-        })
+        let cursor = self.vector.text(now.wall_s()).into();
+        entry(now, &topic.name, message, self.index, cursor)
     }
 
     /// The other half of a publish: into the ring, and into the shards' inboxes.
     pub(crate) fn append(&mut self, now: Now, topic: &Arc<Topic>, entry: &Arc<Entry>) -> bool {
         if let Some(id) = &entry.id {
-            let published = Published { version: entry.version, stamp: entry.stamp, index: entry.index };
-            self.seen_ids.enter(&topic.name, id, published);
+            self.seen_ids.enter(&topic.name, id, Published::of(entry));
         }
         if entry.gap.is_none() {
             topic.published.fetch_add(1, Ordering::Relaxed);
@@ -440,4 +412,11 @@ impl NodeLog {
         }
         idle
     }
+}
+
+/// A message at its place.
+fn entry(now: Now, topic: &TopicName, message: Message, index: u64, cursor: Box<str>) -> Arc<Entry> {
+    let Message { version, stamp, from, id, payload, gap } = message;
+    let (topic, applied_ms, frame) = (topic.clone(), now.monotonic_ms, OnceLock::new());
+    Arc::new(Entry { topic, version, stamp, index, from, id, payload, gap, cursor, applied_ms, frame })
 }

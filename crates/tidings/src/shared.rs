@@ -247,7 +247,7 @@ impl Shared {
         };
         if unmarked {
             // All of them: who publishes next finds it in their inboxes, and wakes nobody.
-            self.shards.iter().for_each(|shard| shard.wake.notify_one());
+            self.wake_shards();
         }
         Some(key)
     }
@@ -292,8 +292,9 @@ impl Shared {
         }
         publication.check_ids(self.limits.id_bytes_max)?;
         let now = self.now();
-        let (entry, woken) = {
+        let (entry, woken, has_peers) = {
             let mut log = self.log();
+            let has_peers = log.cluster.is_some();
             // Asked before the topic is made: what is refused leaves nothing behind.
             let kind = log.topics.get(name).map_or_else(|| self.declared(name).0, |topic| topic.kind);
             allowed(kind).map_err(|fix| PublishError::Kind { topic: name.clone(), kind, fix })?;
@@ -308,16 +309,18 @@ impl Shared {
                 let entry = log.stamp(now, &topic, publication);
                 drop(log);
                 let woken = self.log().append(now, &topic, &entry);
-                (entry, woken)
+                (entry, woken, has_peers)
             } else {
-                log.publish(now, &topic, publication)
+                let (entry, woken) = log.publish(now, &topic, publication);
+                (entry, woken, has_peers)
             }
         };
         if woken {
             self.wake_shards();
         }
-        // Remembers one call, and costs a few nanoseconds where no engine waits for it.
-        self.outgoing.notify_one();
+        if has_peers {
+            self.outgoing.notify_one();
+        }
         Ok(Published::of(&entry))
     }
 
@@ -375,7 +378,7 @@ impl Shared {
 impl Drop for Shared {
     fn drop(&mut self) {
         // The shards wait for a publish that cannot come any more: let them see that the hub is gone.
-        self.shards.iter().for_each(|shard| shard.wake.notify_one());
+        self.wake_shards();
         // So does the driver.
         self.outgoing.notify_one();
     }

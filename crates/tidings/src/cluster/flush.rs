@@ -72,11 +72,10 @@ impl NodeLog {
         }
         for (sent, nodes) in behind {
             let range = self.range(now, sent);
-            for (entries, nodes) in self.by_interest(&range, nodes) {
+            for (entries, mut nodes) in self.by_interest(&range, nodes) {
                 let is_empty = entries.is_empty() && range.gone.is_empty();
                 // Who is told nothing now is still behind, and is served from here the next time.
-                let (nodes, _waiting): (Vec<_>, Vec<_>) =
-                    nodes.into_iter().partition(|node| !is_empty || beat_to.contains(node));
+                nodes.retain(|node| !is_empty || beat_to.contains(node));
                 if nodes.is_empty() {
                     continue;
                 }

@@ -18,7 +18,9 @@
 
 mod flush;
 mod frame;
+mod gaps;
 mod handle;
+mod hear;
 mod interest;
 mod member;
 mod origins;
@@ -179,7 +181,7 @@ impl Cluster {
     /// Whether this node has what its peers have told to have, and all of them have told.
     pub(crate) fn has_caught_up(&self, me: OriginTag, has: impl Fn(OriginTag) -> u64) -> bool {
         let told = self.peers.values().all(|peer| peer.interest.is_some());
-        told && self.lacking(|origin| if origin == me { u64::MAX } else { has(origin) }).is_empty()
+        told && self.lacking(me, has).is_empty()
     }
 
     /// Asks peers to tell as soon as they have applied this node's messages up to a stamp.
@@ -194,16 +196,10 @@ impl Cluster {
 
     /// Whether every peer sends this node all of a bucket, and this node has applied what came before that.
     pub(crate) fn stands(&self, bucket: Bucket, has: impl Fn(OriginTag) -> u64) -> bool {
-        self.silent(bucket, has).next().is_none()
-    }
-
-    /// The peers that have not answered yet whether they send all of a bucket.
-    pub(crate) fn silent(&self, bucket: Bucket, has: impl Fn(OriginTag) -> u64) -> impl Iterator<Item = &NodeName> {
-        let answered = move |peer: &Peer| {
-            let origin = peer.origin?;
-            Some(has(origin) >= self.needs.floor(bucket, origin)?)
-        };
-        self.peers.iter().filter(move |(_, peer)| answered(peer) != Some(true)).map(|(node, _)| node)
+        self.peers.values().all(|peer| {
+            let floor = peer.origin.and_then(|origin| Some((origin, self.needs.floor(bucket, origin)?)));
+            floor.is_some_and(|(origin, floor)| has(origin) >= floor)
+        })
     }
 
     /// Whether a beat is due; it counts as sent.
@@ -238,11 +234,10 @@ impl Cluster {
         self.asked_until_ms.remove(&origin);
     }
 
-    /// Origins of which some peer has more than `have` says.
-    fn lacking(&self, have: impl Fn(OriginTag) -> u64) -> Vec<OriginTag> {
+    /// Other origins of which some peer has more than this node.
+    fn lacking(&self, me: OriginTag, has: impl Fn(OriginTag) -> u64) -> BTreeSet<OriginTag> {
         let told = self.peers.values().flat_map(|peer| &peer.applied);
-        let more: BTreeSet<_> =
-            told.filter(|(origin, stamp)| **stamp > have(**origin)).map(|(origin, _)| *origin).collect();
-        more.into_iter().collect()
+        let more = told.filter(|(origin, stamp)| **origin != me && **stamp > has(**origin));
+        more.map(|(origin, _)| *origin).collect()
     }
 }

@@ -121,11 +121,11 @@ impl Origins {
 
     /// Raises what is applied of a retired origin; says whether it is one.
     pub(crate) fn raise_retired(&mut self, origin: OriginTag, stamp: u64) -> bool {
-        let is_retired = self.absent.retired.contains_key(&origin);
-        if is_retired && self.absent.retired[&origin] < stamp {
+        let Some(has) = self.absent.retired.get(&origin) else { return false };
+        if *has < stamp {
             Arc::make_mut(&mut self.absent).retired.insert(origin, stamp);
         }
-        is_retired
+        true
     }
 
     /// A peer does not list this origin, or did not until it came back. Where it is not listed here either, it never

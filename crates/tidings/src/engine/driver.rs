@@ -81,7 +81,7 @@ impl Driver {
 
     fn handle(&mut self, shared: &Shared, happened: Happened) {
         let mut next = Some(happened);
-        // What came together is handled together: one flush would not do for all, but no await stands between.
+        // What has come already is handled without going back to wait, up to a bound: a tick has to have its turn.
         for _ in 0..super::FRAMES_MAX {
             let Some(happened) = next else { return };
             let event = match happened {
