@@ -74,6 +74,19 @@ impl Hub {
         log.cluster.iter().flat_map(|cluster| cluster.members.iter().cloned()).collect()
     }
 
+    /// Whether this node had to leave its cluster because an older node of its name was found, as happens when a
+    /// partition heals. It then goes on alone: a server should end, and say so. [`changed`](Self::changed) wakes for it.
+    #[must_use]
+    pub fn is_taken(&self) -> bool {
+        self.shared.log().cluster.as_ref().is_some_and(|cluster| cluster.taken)
+    }
+
+    /// Frames of other nodes that were dropped since the start, because they were none or in another node's name.
+    #[must_use]
+    pub fn frames_refused(&self) -> u64 {
+        self.shared.log().cluster.as_ref().map_or(0, |cluster| cluster.refused)
+    }
+
     /// Waits for the next change in the cluster: a node comes or goes, or something of another node is applied.
     ///
     /// Look first, then wait, and look again: it may wake more often than there is news, and at least once a second.

@@ -18,6 +18,9 @@ const MAGIC: u8 = 0xB7;
 /// Version of the frames. A node steps over frames of another one, and says so.
 pub(crate) const FRAME_VERSION: u8 = 1;
 
+/// Kinds of frames: the variants of [`Frame`], whose encoding begins with their number.
+const KINDS: u8 = 7;
+
 /// Bytes of a frame: four of the largest messages, so that a full frame never has to be cut inside one.
 pub const FRAME_BYTES_MAX: usize = 4 * 1024 * 1024 + 64 * 1024;
 
@@ -192,8 +195,19 @@ pub(crate) enum FrameError {
     Version(u8),
     #[error("a frame of {0} bytes; at most {FRAME_BYTES_MAX} are allowed")]
     TooLong(usize),
+    /// A later build of this version may have more kinds.
+    #[error("a frame of kind {0}, which this build does not know")]
+    Kind(u8),
     #[error("malformed: {0}")]
     Malformed(String),
+}
+
+impl FrameError {
+    /// Whether it tells that its sender is of another version, which makes it no peer. What else is no frame is dropped:
+    /// whoever sent it, a hole is repaired, and a peer must not lose its place by a stranger's bytes.
+    pub(crate) fn is_of_another_version(&self) -> bool {
+        matches!(self, Self::Version(_))
+    }
 }
 
 impl<E: Serialize> Envelope<E> {
@@ -210,11 +224,17 @@ impl Envelope {
             return Err(FrameError::TooLong(bytes.len()));
         }
         match bytes {
-            [MAGIC, FRAME_VERSION, body @ ..] => match postcard::take_from_bytes(body) {
-                Ok((envelope, [])) => Ok(envelope),
-                Ok(_) => Err(FrameError::Malformed("bytes after its end".to_owned())),
-                Err(error) => Err(FrameError::Malformed(error.to_string())),
-            },
+            [MAGIC, FRAME_VERSION, body @ ..] => {
+                let malformed = |error: postcard::Error| FrameError::Malformed(error.to_string());
+                let ((node, epoch), body) = postcard::take_from_bytes(body).map_err(malformed)?;
+                if let Some(kind) = body.first().filter(|kind| **kind >= KINDS) {
+                    return Err(FrameError::Kind(*kind));
+                }
+                match postcard::take_from_bytes(body).map_err(malformed)? {
+                    (frame, []) => Ok(Self { node, epoch, frame }),
+                    _ => Err(FrameError::Malformed("bytes after its end".to_owned())),
+                }
+            }
             [MAGIC, version, ..] => Err(FrameError::Version(*version)),
             _ => Err(FrameError::Foreign),
         }
@@ -250,6 +270,21 @@ mod tests {
         assert_eq!(Envelope::decode(b"GET / HTTP/1.1"), Err(FrameError::Foreign));
         assert_eq!(Envelope::decode(&[MAGIC, 9]), Err(FrameError::Version(9)));
         assert!(matches!(Envelope::decode(&[&bytes[..], &[0]].concat()), Err(FrameError::Malformed(_))));
+    }
+
+    /// A later build may say more, behind the head that never changes.
+    #[test]
+    fn what_a_later_build_says_is_told_apart() {
+        let leave = Envelope { frame: Frame::Leave { stamp: 7 }, ..envelope() };
+        let bytes = leave.encode().unwrap();
+        let [head @ .., last_kind, _stamp] = &bytes[..] else { panic!("a head, a kind and a stamp") };
+        assert_eq!(*last_kind, KINDS - 1, "a new kind counts");
+        let later = [head, &[KINDS, 1, 2, 3]].concat();
+        assert_eq!(Envelope::decode(&later), Err(FrameError::Kind(KINDS)));
+        let mut future = bytes.clone();
+        future[1] += 1;
+        let error = Envelope::decode(&future).unwrap_err();
+        assert!(error.is_of_another_version(), "{error}");
     }
 
     proptest! {

@@ -57,15 +57,27 @@ impl Shared {
         if log.cluster.is_none() {
             return outcome;
         }
-        let stops = matches!(event, Event::Stop);
+        let stops = matches!(event, Event::Stop | Event::Taken);
         match event {
             Event::Up(node) => {
                 if let Some(cluster) = &mut log.cluster {
                     outcome.news = cluster.open(&node, now);
                 }
             }
-            Event::Down(node) => self.gone(&mut log, now, &node, MemberState::Down, None, &mut outcome),
+            Event::Down(node, reason) => {
+                self.gone(&mut log, now, &node, MemberState::Down, Some(reason), &mut outcome);
+            }
             Event::Received(envelope) => self.received(&mut log, now, envelope, &mut outcome),
+            Event::Unreadable(node, error) if !error.is_of_another_version() => {
+                if let Some(cluster) = &mut log.cluster {
+                    cluster.refuse(&node, &error);
+                }
+            }
+            Event::Misnamed(from, named) => {
+                if let Some(cluster) = &mut log.cluster {
+                    cluster.refuse(&from, &format_args!("it is in the name of {named}"));
+                }
+            }
             Event::Unreadable(node, error) => {
                 self.gone(&mut log, now, &node, MemberState::Incompatible, Some(error.to_string()), &mut outcome);
             }
@@ -74,10 +86,12 @@ impl Shared {
                 log.tick(now, self.limits.cursor_age_s_max, is_held, &mut outcome);
             }
             Event::Flush => {}
-            Event::Stop => {
+            Event::Stop | Event::Taken => {
                 if let Some(cluster) = &mut log.cluster {
+                    cluster.taken = matches!(event, Event::Taken);
                     cluster.beat_all();
                 }
+                outcome.news = true;
             }
         }
         log.flush(now, &mut outcome.send);
@@ -111,7 +125,10 @@ impl Shared {
             }
         }
         if let Some(reason) = &reason {
-            tracing::error!(%node, reason, "a node is incompatible and is not heard");
+            match state {
+                MemberState::Incompatible => tracing::error!(%node, reason, "a node is incompatible and is not heard"),
+                _ => tracing::warn!(%node, reason, "a node is down"),
+            }
         }
         outcome.news |= cluster.members.set(node, state, reason, now.wall_ms);
         if peer.and_then(|peer| peer.origin).is_some() {

@@ -32,7 +32,7 @@ pub struct Member {
     pub epoch: Option<u64>,
     /// How it fares.
     pub state: MemberState,
-    /// Why it is `Incompatible`.
+    /// Why it is `Down` or `Incompatible`, for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Since when, in milliseconds since the Unix epoch by this node's clock.

@@ -72,18 +72,22 @@ pub(crate) const DIRECTS_MAX: usize = 1_024;
 pub(crate) enum Event {
     /// The carrier found a node.
     Up(NodeName),
-    /// The carrier has lost it.
-    Down(NodeName),
+    /// The carrier has lost it, and says why.
+    Down(NodeName, String),
     /// A frame came from a node.
     Received(Envelope),
     /// Bytes came from a node that are no frame of this build.
     Unreadable(NodeName, FrameError),
+    /// A frame came from the first node in the name of the second.
+    Misnamed(NodeName, NodeName),
     /// Time has passed.
     Tick,
     /// Something was published, or a reader needs more than before.
     Flush,
     /// This node stops.
     Stop,
+    /// An older node has this one's name: this one stops.
+    Taken,
 }
 
 /// The cluster as one node sees it.
@@ -94,6 +98,10 @@ pub(crate) struct Cluster {
     pub(crate) peers: BTreeMap<NodeName, Peer>,
     /// Nodes that are up and whose link has ended, because they left or were refused: this start of them is not heard.
     closed: BTreeMap<NodeName, Option<OriginTag>>,
+    /// Frames that were dropped because they were none, or in another's name.
+    pub(crate) refused: u64,
+    /// An older node has this one's name.
+    pub(crate) taken: bool,
     /// All nodes that were ever seen, for people.
     pub(crate) members: Members,
     pub(crate) resend: Resend,
@@ -142,6 +150,14 @@ impl Cluster {
     /// Whether a frame of this start of a node is of one whose link has ended.
     fn is_closed(&self, node: &NodeName, origin: OriginTag) -> bool {
         self.closed.get(node) == Some(&Some(origin))
+    }
+
+    /// Counts a frame that is dropped. Of many, few are told: who sends them must not fill the log.
+    fn refuse(&mut self, from: &NodeName, reason: &dyn std::fmt::Display) {
+        self.refused += 1;
+        if self.refused.is_power_of_two() {
+            tracing::warn!(%from, %reason, refused = self.refused, "a frame is dropped");
+        }
     }
 
     /// Enters a message of this node for its peers; a flush sends it.

@@ -58,7 +58,7 @@ impl Hands {
     }
 
     fn down(&self, at: usize, other: usize) {
-        self.tell(at, Event::Down(self.hubs[other].node_name().clone()), &|_, _, _| true);
+        self.tell(at, Event::Down(self.hubs[other].node_name().clone(), "a test".to_owned()), &|_, _, _| true);
     }
 }
 

@@ -54,19 +54,29 @@ impl Driver {
             // The hub is not held while waiting, so that dropping its last handle ends this task.
             let Some(shared) = self.hub.upgrade() else { break };
             match woken {
+                Woken::Happened(Some(Happened::Taken)) => {
+                    tracing::error!(node = %shared.node, "an older node has this one's name: this one leaves the cluster");
+                    self.leave(&shared, Event::Taken).await;
+                    return;
+                }
                 Woken::Happened(Some(happened)) => self.handle(&shared, happened),
                 Woken::Tick => self.tell(&shared, Event::Tick),
                 Woken::Outgoing => self.tell(&shared, Event::Flush),
                 Woken::Happened(None) => break,
                 Woken::Stop(done) => {
-                    self.tell(&shared, Event::Stop);
-                    self.carrier.stop().await;
+                    self.leave(&shared, Event::Stop).await;
                     // Who waited for it may have given up.
                     let _ = done.map(|done| done.send(()));
                     return;
                 }
             }
         }
+        self.carrier.stop().await;
+    }
+
+    /// Says goodbye, and ends.
+    async fn leave(&self, shared: &Shared, last: Event) {
+        self.tell(shared, last);
         self.carrier.stop().await;
     }
 
@@ -86,15 +96,14 @@ impl Driver {
             let Some(happened) = next else { return };
             let event = match happened {
                 Happened::Up(node) => Event::Up(node),
-                Happened::Down(node) => Event::Down(node),
+                Happened::Down(node, reason) => Event::Down(node, reason),
                 Happened::Frame(from, frame) => match Envelope::decode(&frame) {
                     Ok(envelope) if envelope.node == from => Event::Received(envelope),
-                    Ok(_) => {
-                        tracing::warn!(%from, "a frame in another node's name is dropped");
-                        return;
-                    }
+                    Ok(envelope) => Event::Misnamed(from, envelope.node),
                     Err(error) => Event::Unreadable(from, error),
                 },
+                // Between two frames: it waits no longer than they take.
+                Happened::Taken => Event::Taken,
             };
             self.tell(shared, event);
             next = self.inbox.try_next();

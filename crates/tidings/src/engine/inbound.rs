@@ -19,8 +19,9 @@ const BYTES_MAX: usize = 64 * 1024 * 1024;
 #[derive(Debug)]
 pub(crate) enum Happened {
     Up(NodeName),
-    Down(NodeName),
+    Down(NodeName, String),
     Frame(NodeName, Bytes),
+    Taken,
 }
 
 /// A carrier's way to its hub. Cheap to clone; no call waits.
@@ -56,9 +57,15 @@ impl Inbound {
         self.tell(Happened::Up(node));
     }
 
-    /// A node cannot be reached any more.
-    pub fn down(&self, node: NodeName) {
-        self.tell(Happened::Down(node));
+    /// A node cannot be reached any more; why, as far as that is known, is for people.
+    pub fn down(&self, node: NodeName, reason: impl Into<String>) {
+        self.tell(Happened::Down(node, reason.into()));
+    }
+
+    /// An older node of this one's name is found, and answers: this one leaves the cluster.
+    /// [`Hub::is_taken`](crate::Hub::is_taken) then says so.
+    pub fn taken(&self) {
+        self.tell(Happened::Taken);
     }
 
     /// A frame came from a node. Says whether there was room for it; if not, it is dropped.
@@ -122,12 +129,12 @@ mod tests {
         let frame = || inbound.received(node.clone(), Bytes::from_static(b"x"));
         assert!((0..FRAMES_MAX).all(|_| frame()));
         assert!(!frame());
-        inbound.down(node.clone());
+        inbound.down(node.clone(), "a test");
         assert!(matches!(inbox.try_next(), Some(Happened::Frame(..))));
         assert!(frame(), "there is room again");
         let rest = std::iter::from_fn(|| inbox.try_next()).collect::<Vec<_>>();
         assert_eq!(rest.len(), FRAMES_MAX + 1);
-        assert!(rest.iter().any(|happened| matches!(happened, Happened::Down(_))));
+        assert!(rest.iter().any(|happened| matches!(happened, Happened::Down(..))));
         let large = Bytes::from(vec![0; BYTES_MAX + 1]);
         assert!(!inbound.received(node.clone(), large));
         assert!(frame(), "what was refused takes no room");

@@ -122,7 +122,7 @@ impl Mesh {
             let reaches = |other: &&NodeName| *other != name && !cut.contains(&((*other).clone(), name.clone()));
             let now: BTreeSet<_> = all.iter().filter(reaches).cloned().collect();
             for gone in node.sees.difference(&now) {
-                node.inbound.down(gone.clone());
+                node.inbound.down(gone.clone(), "the link is cut");
             }
             for come in now.difference(&node.sees) {
                 node.inbound.up(come.clone());

@@ -346,7 +346,7 @@ impl World {
             }
             self.log(|| format!("n{node} sees n{other} {}", if up { "up" } else { "down" }));
             let name = format!("n{other}").parse().expect("a plain name");
-            self.tell(node, if up { Event::Up(name) } else { Event::Down(name) });
+            self.tell(node, if up { Event::Up(name) } else { Event::Down(name, "the link is cut".to_owned()) });
         }
     }
 
