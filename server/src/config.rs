@@ -4,7 +4,9 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Parser;
 
-/// Live topics for Leptos: the demo app on one node.
+use crate::engine::ClusterConfig;
+
+/// Live topics for Leptos: the demo app, on one node or on one of a cluster.
 #[derive(Debug, Clone, Parser)]
 #[command(
     name = "tidings-server",
@@ -43,6 +45,9 @@ pub(crate) struct Config {
     /// Milliseconds after which an idle stream beats.
     #[arg(long, env = "TIDINGS_BEAT_MS", default_value_t = 15_000, value_parser = clap::value_parser!(u32).range(100..=600_000))]
     pub(crate) beat_ms: u32,
+
+    #[command(flatten)]
+    pub(crate) cluster: ClusterConfig,
 }
 
 impl Config {

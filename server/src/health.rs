@@ -36,6 +36,8 @@ async fn healthz(State(live): State<Live>) -> impl IntoResponse {
 async fn readyz(State(live): State<Live>) -> impl IntoResponse {
     let reason = if live.is_draining() {
         Some("stopping")
+    } else if live.hub().is_taken() {
+        Some("another node has this one's name")
     } else if !vitals_are_fresh(&live) {
         Some("the node's actor publishes nothing")
     } else {

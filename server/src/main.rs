@@ -5,7 +5,9 @@
 
 mod banner;
 mod config;
+mod engine;
 mod health;
+mod nodes;
 mod routes;
 mod site;
 mod stop;
@@ -52,6 +54,7 @@ async fn run(config: Config) -> Result<(), String> {
     let site = site::find(&config)?;
     let hub = Hub::solo(&config.node).map_err(|error| format!("TIDINGS_NODE={}: {error}", config.node))?;
     serve_topics(&hub);
+    let faults = engine::connect(&hub, &config.cluster, config.secret.as_deref()).await?;
     let options = LiveOptions::default()
         .build(&site.build)
         .beat(config.beat())
@@ -64,16 +67,29 @@ async fn run(config: Config) -> Result<(), String> {
     let listener = listen(config.addr()).await?;
     let addr = listener.local_addr().map_err(|error| error.to_string())?;
     let url = config.url.clone().unwrap_or_else(|| format!("http://{addr}"));
-    let router = routes::router(&site, &live, &node, &url);
+    let demo = faults.zip(config.cluster.demo_token.clone());
+    let parts = routes::Parts { site: &site, live: &live, node: &node, url: &url, engine: config.cluster.engine, demo };
+    let router = routes::router(parts);
     // Before the first request, once nothing can fail any more.
-    banner::print(&hub, &url, addr);
-    let stopping = live.clone();
+    banner::print(&hub, config.cluster.engine, &url, addr);
+    let (stopping, cluster) = (live.clone(), hub.clone());
     let serve = axum::serve(listener, router).with_graceful_shutdown(async move {
-        signals.told().await;
+        tokio::select! {
+            () = signals.told() => {}
+            () = engine::taken(&cluster) => {}
+        }
         stopping.drain();
     });
     stop::within_limit(&live, serve.into_future()).await?;
     node.stop();
+    // After the streams: what they were the last to be told came from here.
+    hub.leave().await;
+    if hub.is_taken() {
+        let name = hub.node_name();
+        return Err(format!(
+            "an older node named {name} is in the cluster: give this one another name with TIDINGS_NODE"
+        ));
+    }
     tracing::info!("stopped");
     Ok(())
 }

@@ -12,14 +12,26 @@ use axum::{
 use http::{HeaderValue, header};
 use leptos::prelude::*;
 use leptos_axum::{LeptosRoutes as _, generate_route_list, handle_server_fns_with_context};
-use tidings::wire::live::DEFAULT_PREFIX;
+use tidings::{Faults, wire::live::DEFAULT_PREFIX};
 use tidings_axum::{Live, metrics_routes, page_routes, plain_routes, same_origin, topic_routes};
 use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer, services::ServeDir};
 
-use crate::{health, site::Site};
+use crate::{engine::Engine, health, nodes, site::Site};
 
 /// Hashed files never change: a year is the longest that caches honour.
 const FOREVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+
+/// What the routes are made of.
+pub(crate) struct Parts<'a> {
+    pub(crate) site: &'a Site,
+    pub(crate) live: &'a Live,
+    pub(crate) node: &'a NodeHandle,
+    /// How visitors reach the app.
+    pub(crate) url: &'a str,
+    pub(crate) engine: Engine,
+    /// Where this is a demonstration: the means to make faults, and the token of who may.
+    pub(crate) demo: Option<(Faults, String)>,
+}
 
 /// What handlers of pages and server functions need.
 #[derive(Clone)]
@@ -28,6 +40,7 @@ struct AppState {
     live: Live,
     node: NodeHandle,
     site: SiteContext,
+    demo: Option<app::node::Demo>,
 }
 
 impl axum::extract::FromRef<AppState> for LeptosOptions {
@@ -37,14 +50,16 @@ impl axum::extract::FromRef<AppState> for LeptosOptions {
 }
 
 /// All routes.
-pub(crate) fn router(site: &Site, live: &Live, node: &NodeHandle, url: &str) -> Router {
+pub(crate) fn router(parts: Parts<'_>) -> Router {
+    let Parts { site, live, node, url, engine, demo } = parts;
     let context = SiteContext {
         node: live.hub().node_name().clone(),
-        engine: "solo".to_owned(),
+        engine: engine.as_str().to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         url: url.to_owned(),
     };
-    let state = AppState { options: site.options.clone(), live: live.clone(), node: node.clone(), site: context };
+    let demo = demo.map(|(faults, token)| app::node::Demo::new(faults, token));
+    let state = AppState { options: site.options.clone(), live: live.clone(), node: node.clone(), site: context, demo };
     let pages = Router::new()
         .route(&format!("{SERVER_FN_PREFIX}/{{*name}}"), post(server_fn))
         .leptos_routes_with_handler(generate_route_list(app::App), page)
@@ -59,6 +74,7 @@ pub(crate) fn router(site: &Site, live: &Live, node: &NodeHandle, url: &str) -> 
         .merge(plain_routes(live.clone()))
         .merge(topic_routes(live.clone()))
         .merge(health::routes(live.clone()))
+        .merge(nodes::routes(live.clone(), engine))
         .merge(metrics_routes(live.clone()))
         .merge(pages)
         .layer(from_fn_with_state(live.clone(), same_origin))
@@ -91,6 +107,9 @@ fn context(state: &AppState, parts: &http::request::Parts) -> impl Fn() + Clone 
         provide_context(who.clone());
         provide_context(state.node.clone());
         provide_context(state.site.clone());
+        if let Some(demo) = &state.demo {
+            provide_context(demo.clone());
+        }
     }
 }
 

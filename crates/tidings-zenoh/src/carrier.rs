@@ -1,7 +1,7 @@
 //! The carrier: door, links and discovery of one node.
 
 use std::{
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -92,7 +92,7 @@ impl Node {
         let listen = self.options.listen;
         match &self.options.advertise {
             Some(address) => Some(address.clone()),
-            None if listen.ip().is_unspecified() => Some((ip, listen.port()).into_address()),
+            None if listen.ip().is_unspecified() => Some(SocketAddr::from((ip, listen.port())).into()),
             // What is heard on this machine alone is no address for another one.
             None if listen.ip().is_loopback() && !ip.is_loopback() => None,
             None => Some(listen.into()),
@@ -132,16 +132,6 @@ impl Node {
     }
 }
 
-trait IntoAddress {
-    fn into_address(self) -> Address;
-}
-
-impl IntoAddress for (IpAddr, u16) {
-    fn into_address(self) -> Address {
-        std::net::SocketAddr::from(self).into()
-    }
-}
-
 impl Zenoh {
     /// A carrier with these options; it begins when a hub is [connected](tidings::Hub::connect).
     #[must_use]
@@ -154,7 +144,8 @@ impl Zenoh {
     }
 
     async fn begin(&self, me: Me, inbound: Inbound) -> Result<(), EngineError> {
-        let options = self.options.clone();
+        let mut options = self.options.clone();
+        options.listen = with_port(options.listen).map_err(|error| EngineError::Other(error.into()))?;
         if options.is_open_to_others() {
             tracing::warn!(
                 listen = %options.listen,
@@ -205,6 +196,11 @@ impl Zenoh {
         while goodbyes.join_next().await.is_some() {}
         close(&door).await;
     }
+}
+
+/// A free port in the place of 0. Zenoh would take one too, but does not tell which.
+fn with_port(listen: SocketAddr) -> std::io::Result<SocketAddr> {
+    if listen.port() == 0 { std::net::TcpListener::bind(listen)?.local_addr() } else { Ok(listen) }
 }
 
 /// Lets what is queued go, and ends a link.

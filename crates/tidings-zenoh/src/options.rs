@@ -8,8 +8,8 @@ use std::{
 
 use crate::{Address, Discovery};
 
-/// Where a door listens unless told otherwise: Zenoh's own port, for this machine alone.
-const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7447);
+/// Where a door listens unless told otherwise: for this machine alone, on a port that is free.
+const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// How a node takes part in its cluster.
 #[derive(Clone)]
@@ -17,8 +17,8 @@ const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALH
 pub struct ZenohOptions {
     /// The cluster's name: nodes of another one on the same network are not heard. Default `tidings`.
     pub cluster: String,
-    /// Where the node listens for the others. Default `127.0.0.1:7447`: for other machines, name an address of this one
-    /// or `0.0.0.0:7447`, and set [`secret`](Self::secret) or [`tls`](Self::tls).
+    /// Where the node listens for the others; port 0 takes a free one. Default `127.0.0.1:0`, for nodes on one machine.
+    /// For others, name an address of this one or `0.0.0.0:7447`, and set [`secret`](Self::secret) or [`tls`](Self::tls).
     pub listen: SocketAddr,
     /// How the others reach this node, where they are to be told another address than that from which it called them.
     pub advertise: Option<Address>,

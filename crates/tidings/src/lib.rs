@@ -122,6 +122,8 @@ pub use builder::HubBuilder;
 pub use clock::Clock;
 pub use cluster::{FRAME_BYTES_MAX, Member, MemberState};
 pub use engine::{BoxFuture, Carrier, EngineError, Inbound, Me, SendError};
+#[cfg(feature = "faults")]
+pub use engine::{Fault, Faults, Faulty};
 pub use entry::{Delivery, Entry};
 pub use error::{PayloadError, PublishError, SubscribeError, Unconfirmed, WriteError};
 pub use hub::Hub;

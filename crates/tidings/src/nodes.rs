@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tidings_wire::{NodeName, TopicKind, TopicName};
+use tidings_wire::{NodeName, OriginTag, TopicKind, TopicName};
 use tokio::{
     sync::oneshot,
     time::{Instant, timeout_at},
@@ -71,7 +71,9 @@ impl Hub {
     #[must_use]
     pub fn nodes(&self) -> Vec<Member> {
         let log = self.shared.log();
-        log.cluster.iter().flat_map(|cluster| cluster.members.iter().cloned()).collect()
+        let known = log.cluster.iter().flat_map(|cluster| cluster.members.iter().cloned());
+        let applied = |member: &Member| member.epoch.map_or(0, |epoch| log.has(OriginTag::of(&member.node, epoch)));
+        known.map(|member| Member { applied: applied(&member), ..member }).collect()
     }
 
     /// Whether this node had to leave its cluster because an older node of its name was found, as happens when a
@@ -79,6 +81,12 @@ impl Hub {
     #[must_use]
     pub fn is_taken(&self) -> bool {
         self.shared.log().cluster.as_ref().is_some_and(|cluster| cluster.taken)
+    }
+
+    /// How many messages this node has published to its cluster since its start: the stamp of the last one.
+    #[must_use]
+    pub fn published(&self) -> u64 {
+        self.shared.log().head()
     }
 
     /// Frames of other nodes that were dropped since the start, because they were none or in another node's name.

@@ -35,6 +35,8 @@ pub struct Member {
     /// Why it is `Down` or `Incompatible`, for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The highest stamp of its messages that this node has applied: it counts what has come from that start of it.
+    pub applied: u64,
     /// Since when, in milliseconds since the Unix epoch by this node's clock.
     pub since_ms: u64,
 }
@@ -55,7 +57,8 @@ impl Members {
             return false;
         }
         let epoch = known.and_then(|known| known.epoch);
-        self.all.insert(node.clone(), Member { node: node.clone(), epoch, state, reason, since_ms: now_ms });
+        self.all
+            .insert(node.clone(), Member { node: node.clone(), epoch, state, reason, applied: 0, since_ms: now_ms });
         self.changes += 1;
         self.forget_longest_gone();
         true

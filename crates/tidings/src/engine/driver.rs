@@ -54,12 +54,13 @@ impl Driver {
             // The hub is not held while waiting, so that dropping its last handle ends this task.
             let Some(shared) = self.hub.upgrade() else { break };
             match woken {
-                Woken::Happened(Some(Happened::Taken)) => {
-                    tracing::error!(node = %shared.node, "an older node has this one's name: this one leaves the cluster");
-                    self.leave(&shared, Event::Taken).await;
-                    return;
+                Woken::Happened(Some(happened)) => {
+                    if self.handle(&shared, happened) {
+                        let node = &shared.node;
+                        tracing::error!(%node, "an older node has this one's name: this one leaves the cluster");
+                        return self.leave(&shared, Event::Taken).await;
+                    }
                 }
-                Woken::Happened(Some(happened)) => self.handle(&shared, happened),
                 Woken::Tick => self.tell(&shared, Event::Tick),
                 Woken::Outgoing => self.tell(&shared, Event::Flush),
                 Woken::Happened(None) => break,
@@ -89,11 +90,12 @@ impl Driver {
         }
     }
 
-    fn handle(&mut self, shared: &Shared, happened: Happened) {
+    /// Says whether this node has to leave.
+    fn handle(&mut self, shared: &Shared, happened: Happened) -> bool {
         let mut next = Some(happened);
         // What has come already is handled without going back to wait, up to a bound: a tick has to have its turn.
         for _ in 0..super::FRAMES_MAX {
-            let Some(happened) = next else { return };
+            let Some(happened) = next else { return false };
             let event = match happened {
                 Happened::Up(node) => Event::Up(node),
                 Happened::Down(node, reason) => Event::Down(node, reason),
@@ -102,12 +104,12 @@ impl Driver {
                     Ok(envelope) => Event::Misnamed(from, envelope.node),
                     Err(error) => Event::Unreadable(from, error),
                 },
-                // Between two frames: it waits no longer than they take.
-                Happened::Taken => Event::Taken,
+                Happened::Taken => return true,
             };
             self.tell(shared, event);
             next = self.inbox.try_next();
         }
+        false
     }
 
     fn tell(&self, shared: &Shared, event: Event) {

@@ -7,6 +7,8 @@
 //! A node alone has none: that is the engine *solo*, [`Hub::solo`](crate::Hub::solo).
 
 mod driver;
+#[cfg(feature = "faults")]
+mod faults;
 mod inbound;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) mod mesh;
@@ -18,6 +20,8 @@ use thiserror::Error;
 use tidings_wire::NodeName;
 
 pub(crate) use driver::Driver;
+#[cfg(feature = "faults")]
+pub use faults::{Fault, Faults, Faulty};
 pub use inbound::Inbound;
 pub(crate) use inbound::{FRAMES_MAX, Happened, Inbox};
 
