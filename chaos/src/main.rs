@@ -66,10 +66,12 @@ async fn run(rounds: u32, seed: u64, logs: PathBuf) -> Result<(), String> {
         cluster.suffer(fault).await;
         let round = cluster.check().await;
         println!(
-            "round {number}: {fault:?}: {:.1} s, {} messages heard and {} gaps told since the nodes began",
+            "round {number}: {fault:?}: {:.1} s, {} messages heard, {} gaps told and {} damaged frames dropped since the \
+             nodes began",
             began.elapsed().as_secs_f32(),
             round.heard,
-            round.gaps
+            round.gaps,
+            round.damaged
         );
         if !round.faults.is_empty() {
             return Err(format!("round {number}, seed {seed}: {}", round.faults.join("\n")));

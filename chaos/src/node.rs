@@ -172,6 +172,7 @@ impl Node {
             up: up.map(|member| member.node.to_string()).collect(),
             values,
             frames_refused: self.hub.frames_refused(),
+            frames_damaged: self.hub.frames_damaged(),
         }
     }
 }
@@ -185,7 +186,9 @@ async fn listen(hub: Hub) {
                 let number = entry.payload.as_ref().and_then(|payload| payload.decode().ok()).unwrap_or_default();
                 tell(&Told::Heard { topic: entry.topic.to_string(), number });
             }
-            Delivery::Gap { topic, cause } => tell(&Told::Gap { topic: topic.to_string(), cause: format!("{cause:?}") }),
+            Delivery::Gap { topic, cause } => {
+                tell(&Told::Gap { topic: topic.to_string(), cause: format!("{cause:?}") })
+            }
             _ => {}
         }
     }
@@ -193,8 +196,11 @@ async fn listen(hub: Hub) {
 
 /// Tells who comes and goes.
 async fn watch(hub: Hub) {
-    let mut last = BTreeMap::new();
+    let (mut last, mut taken) = (BTreeMap::new(), false);
     loop {
+        if hub.is_taken() && !std::mem::replace(&mut taken, true) {
+            tell(&Told::Taken);
+        }
         for member in hub.nodes() {
             let now = (member.state, member.epoch);
             if last.insert(member.node.clone(), now) != Some(now) {

@@ -30,6 +30,8 @@ pub enum Told {
     Gap { topic: String, cause: String },
     /// Another node fares differently.
     Member { node: String, state: String, epoch: Option<u64> },
+    /// An older node has its name: it has left the cluster.
+    Taken,
     /// It published the message that it was asked for.
     Marked { number: u64 },
     /// Where it stands.
@@ -49,4 +51,6 @@ pub struct Standing {
     pub values: BTreeMap<String, u64>,
     /// Frames that it dropped because they were none.
     pub frames_refused: u64,
+    /// Of these, those that the carrier had damaged.
+    pub frames_damaged: u64,
 }

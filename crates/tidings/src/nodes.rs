@@ -95,6 +95,12 @@ impl Hub {
         self.shared.log().cluster.as_ref().map_or(0, |cluster| cluster.refused)
     }
 
+    /// Of the frames that were dropped, those that were damaged on their way: the carrier's fault, and nobody's malice.
+    #[must_use]
+    pub fn frames_damaged(&self) -> u64 {
+        self.shared.log().cluster.as_ref().map_or(0, |cluster| cluster.damaged)
+    }
+
     /// Waits for the next change in the cluster: a node comes or goes, or something of another node is applied.
     ///
     /// Look first, then wait, and look again: it may wake more often than there is news, and at least once a second.

@@ -43,6 +43,8 @@ pub(crate) use flush::Send;
 pub use frame::FRAME_BYTES_MAX;
 #[cfg(test)]
 pub(crate) use frame::WireEntry;
+#[cfg(any(test, fuzzing))]
+pub(crate) use frame::seal;
 pub(crate) use frame::{Beat, Data, Envelope, Frame, FrameError, Holds, Outgoing};
 pub(crate) use interest::{Bucket, Interest, Needs};
 pub(crate) use member::Members;
@@ -100,6 +102,8 @@ pub(crate) struct Cluster {
     closed: BTreeMap<NodeName, Option<OriginTag>>,
     /// Frames that were dropped because they were none, or in another's name.
     pub(crate) refused: u64,
+    /// Of these, those that were damaged on their way.
+    pub(crate) damaged: u64,
     /// An older node has this one's name.
     pub(crate) taken: bool,
     /// All nodes that were ever seen, for people.
