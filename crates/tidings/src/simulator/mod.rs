@@ -123,6 +123,7 @@ fn finds(bug: Plant) -> Option<(u64, Fault)> {
         let plan = match seed % 10 {
             _ if bug == Plant::DeletionsNotSynced => Plan::absent(seed),
             _ if bug == Plant::ForgottenBeginsAnew => Plan::forgetful(seed),
+            _ if bug == Plant::PatternForgetsForgotten => Plan::forgetful(seed),
             9 => Plan::calm(seed),
             8 => Plan::calm_signals(seed),
             6 | 7 => Plan::aged(seed),
@@ -160,4 +161,7 @@ planted_bugs! {
     sees_what_nobody_asked_for_forgotten: InterestFloorIgnored;
     sees_a_pull_that_hides_signals: PullHidesSignals;
     sees_a_deletion_undone_by_a_sync: DeletionsNotSynced;
+    sees_a_topic_that_is_not_introduced: TopicNotIntroduced;
+    sees_a_pattern_that_forgets_what_is_forgotten: PatternForgetsForgotten;
+    sees_a_retry_that_is_applied: RetryApplied;
 }

@@ -37,6 +37,10 @@ pub(super) struct Plan {
     pub(super) stalls_per_mille: u64,
     /// Readers that take a topic more, or let one go.
     pub(super) changes_per_mille: u64,
+    /// Readers that hold a pattern instead of topics.
+    pub(super) patterns_per_mille: u64,
+    /// Publishes that have an id and are tried again, most of them at another node.
+    pub(super) retries_per_mille: u64,
     /// Nodes forget topics that nobody would miss.
     pub(super) forgets_per_mille: u64,
     pub(super) clock_error_ms: u64,
@@ -70,6 +74,8 @@ impl Plan {
             stalls_per_mille: *random.pick(&[0, 0, 10]),
             changes_per_mille: *random.pick(&[0, 0, 20]),
             forgets_per_mille: *random.pick(&[0, 20]),
+            patterns_per_mille: *random.pick(&[0, 400]),
+            retries_per_mille: *random.pick(&[0, 200]),
             clock_error_ms: *random.pick(&[0, 50, 5_000]),
             resend_max: *random.pick(&[None, Some(3), Some(20)]),
             sorts: if random.per_mille(300) { &[Value, Long] } else { &[Value, Short, Long, Signal] },
