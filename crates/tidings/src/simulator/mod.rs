@@ -24,6 +24,9 @@ use crate::plant::{Plant, plant};
 /// Seeds that every run of the tests tries; `TIDINGS_SEEDS` sets another number.
 const SEEDS: u64 = 2_000;
 
+/// Seeds of a hundred nodes, some ten seconds each; `TIDINGS_LARGE_SEEDS` sets another number.
+const LARGE_SEEDS: u64 = 3;
+
 fn run(seed: u64, plan: Plan) -> Result<World, Fault> {
     let mut world = World::new(seed, plan);
     world.run()?;
@@ -91,9 +94,11 @@ fn who_is_away_for_long_is_told_what_is_gone() {
 
 #[test]
 fn a_hundred_nodes_converge() {
-    for seed in 0..env("TIDINGS_LARGE_SEEDS").unwrap_or(1) {
-        if let Err(fault) = run(seed, Plan::large()) {
-            panic!("seed {seed} of a hundred nodes: {fault}");
+    for seed in 0..env("TIDINGS_LARGE_SEEDS").unwrap_or(LARGE_SEEDS) {
+        if let Err(fault) = run(seed, Plan::large(seed)) {
+            panic!(
+                "seed {seed} of a hundred nodes: {fault}\nreplay: TIDINGS_PLAN=large TIDINGS_SEED={seed} cargo test -p tidings simulator::replay -- --nocapture"
+            );
         }
     }
 }
@@ -108,6 +113,7 @@ fn replay() {
         Ok("absent") => Plan::absent(seed),
         Ok("calm") => Plan::calm(seed),
         Ok("signals") => Plan::calm_signals(seed),
+        Ok("large") => Plan::large(seed),
         _ => Plan::faults(seed),
     };
     match run(seed, Plan { verbose: true, ..plan }) {

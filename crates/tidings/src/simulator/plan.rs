@@ -164,16 +164,22 @@ impl Plan {
         Self { moves_per_mille: 0, changes_per_mille: 30, sorts: &[Value, Long, Signal], ..Self::calm(seed) }
     }
 
-    pub(super) fn large() -> Self {
-        let (steps, settle_steps) = (30, 100);
+    /// A hundred nodes. The first seed loses frames; in the others nodes die, and links are cut, too.
+    pub(super) fn large(seed: u64) -> Self {
+        let faults = Self::faults(seed + 1);
+        let (steps, settle_steps, deaths_per_mille) = if seed == 0 { (30, 100, 0) } else { (40, 150, 100) };
         Self {
             nodes: 100,
             readers: 100,
             steps,
             settle_steps,
+            deaths_per_mille,
+            cuts_per_mille: if seed == 0 { 0 } else { 100 },
             publishes_per_mille: 900,
             loss_per_mille: 20,
-            ..Self::faults(1)
+            patterns_per_mille: 200,
+            retries_per_mille: 200,
+            ..faults
         }
     }
 
