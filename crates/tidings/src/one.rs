@@ -43,8 +43,44 @@ pub(crate) struct One {
     settled: u64,
     /// Entries of this sender are skipped.
     me: Option<Box<str>>,
-    /// Read and not handed out, the newest first. Without memory while it waits.
-    run: Vec<Arc<Entry>>,
+    /// Read and not handed out.
+    run: Run,
+}
+
+/// Some entries, in order. Without memory where it is one, and while its reader waits.
+#[derive(Debug, Default)]
+struct Run {
+    first: Option<Arc<Entry>>,
+    /// The newest first, once they are [turned](Self::turn).
+    others: Vec<Arc<Entry>>,
+}
+
+impl Extend<Arc<Entry>> for Run {
+    fn extend<I: IntoIterator<Item = Arc<Entry>>>(&mut self, entries: I) {
+        let mut entries = entries.into_iter();
+        self.first = entries.next();
+        self.others.extend(entries);
+    }
+}
+
+impl Run {
+    fn iter(&self) -> impl Iterator<Item = &Arc<Entry>> {
+        self.first.iter().chain(&self.others)
+    }
+
+    /// Index of the last one, if there are as many as are read at once.
+    fn last_of_many(&self) -> Option<u64> {
+        self.others.last().filter(|_| self.others.len() == RUN_MAX - 1).map(|last| last.index)
+    }
+
+    /// From here on they are taken one by one.
+    fn turn(&mut self) {
+        self.others.reverse();
+    }
+
+    fn take(&mut self) -> Option<Arc<Entry>> {
+        self.first.take().or_else(|| self.others.pop())
+    }
 }
 
 impl One {
@@ -70,7 +106,7 @@ impl One {
                 };
                 drop(ring);
                 let owes_value = topic.kind == TopicKind::State && last.is_some();
-                let (key, me, run) = (key as u32, None, Vec::new());
+                let (key, me, run) = (key as u32, None, Run::default());
                 Ok(Self { shared, mailbox, topic, key, owes_value, position, settled, me, run })
             }
             Err(error) => {
@@ -86,7 +122,7 @@ impl One {
 
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Delivery> {
         loop {
-            while let Some(entry) = self.run.pop() {
+            while let Some(entry) = self.run.take() {
                 if self.is_mine(&entry) {
                     continue;
                 }
@@ -109,7 +145,7 @@ impl One {
                 }
                 continue;
             }
-            self.run = Vec::new();
+            self.run = Run::default();
             if self.mailbox.wait_for_one(context.waker(), || marked.load(Ordering::Acquire) != seen) {
                 return Poll::Pending;
             }
@@ -143,7 +179,7 @@ impl One {
         let found = lock(&self.topic.ring).read(self.position, upto, RUN_MAX, None, &mut self.run);
         let mut tally = Tally::default();
         if self.topic.kind == TopicKind::State {
-            if !self.run.is_empty() {
+            if self.run.first.is_some() {
                 tally.skipped = (found.values - std::mem::replace(&mut self.settled, found.values)).saturating_sub(1);
             }
         } else if found.gone > self.position.max(self.settled) {
@@ -151,7 +187,7 @@ impl One {
             tally.gaps = 1;
         }
         let lost = tally.gaps > 0;
-        self.position = self.run.last().filter(|_| self.run.len() == RUN_MAX).map_or(upto, |last| last.index);
+        self.position = self.run.last_of_many().unwrap_or(upto);
         for entry in self.run.iter().filter(|entry| !self.is_mine(entry)) {
             match entry.gap {
                 Some(cause) => {
@@ -162,7 +198,7 @@ impl One {
             }
         }
         self.shared.tell(self.mailbox.shard, &self.topic, tally);
-        self.run.reverse();
+        self.run.turn();
         lost
     }
 

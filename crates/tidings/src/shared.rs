@@ -287,7 +287,7 @@ impl Shared {
         allowed: impl FnOnce(TopicKind) -> Result<(), &'static str>,
     ) -> Result<Published, PublishError> {
         let published = self.try_publish(name, publication, allowed);
-        published.inspect_err(|error| tracing::debug!(topic = name, %error, "a publish was refused"))
+        published.inspect_err(|error| tracing::debug!(topic = %name, %error, "a publish was refused"))
     }
 
     fn try_publish(
