@@ -43,7 +43,7 @@ pub fn frame(input: &[u8]) {
 pub fn peer(input: &[u8]) {
     let clock = HandClock::default();
     let builder = Hub::builder("alpha").expect("a valid name").clock(clock.clone());
-    let hub = builder.limits(|limits| limits.resend_messages_max = 4).assemble(1, 1);
+    let hub = builder.limits(|limits| limits.resend_messages_max = 4).assemble(1, 1, false);
     hub.serve(VALUE);
     hub.serve(HISTORY);
     hub.shared.log().cluster = Some(Cluster::new(hub.limits(), 0));
