@@ -36,11 +36,13 @@
 //! holds events back until its block is full.
 
 mod error;
+mod letters;
 mod live;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod origin;
 mod page_id;
+mod rights;
 mod routes;
 mod stream;
 

@@ -1,9 +1,11 @@
 //! The routes, asked without a socket.
 
+mod forward;
 mod http;
 mod metrics;
 mod page_stream;
 mod paint;
 mod patterns;
 mod publish;
+mod rights;
 mod support;
