@@ -429,7 +429,8 @@ impl Paint for HubPaint {
         // told twice is the same one.
         let cursor: Cursor = self.hub.cursor().parse().ok()?;
         let topics = self.hub.topics_of(pattern).into_iter().filter(|info| info.kind == TopicKind::State);
-        let readable = topics.map(|info| info.topic).filter(|topic| !is_ours(topic) && self.hub.may_read(&self.who, topic));
+        let readable =
+            topics.map(|info| info.topic).filter(|topic| !is_ours(topic) && self.hub.may_read(&self.who, topic));
         let items = readable.filter_map(|topic| {
             let snapshot = self.hub.snapshot(&topic, 1);
             painted(Some(topic), snapshot.entries.first()?)
@@ -441,5 +442,5 @@ impl Paint for HubPaint {
 
 fn painted(topic: Option<TopicName>, entry: &Entry) -> Option<PaintedItem> {
     let data = serde_json::from_str(entry.payload.as_ref()?.as_str()).ok()?;
-    Some(PaintedItem { topic, version: entry.version, data })
+    Some(PaintedItem { topic, version: entry.version, stamp: entry.stamp, data })
 }

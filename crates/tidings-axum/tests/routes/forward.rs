@@ -30,7 +30,8 @@ async fn two_nodes() -> (Mesh, Site, Site) {
     let (beta, alpha) = (sites.pop().unwrap(), sites.pop().unwrap());
     // Each reads the other's letters from when it has seen the other.
     for site in [&alpha, &beta] {
-        let reads = || site.hub.topics().iter().any(|topic| topic.topic.as_str() == "_tidings/letters" && topic.readers > 0);
+        let reads =
+            || site.hub.topics().iter().any(|topic| topic.topic.as_str() == "_tidings/letters" && topic.readers > 0);
         while !reads() {
             site.hub.changed().await;
         }
@@ -70,7 +71,11 @@ async fn a_call_for_a_stream_that_is_no_more_is_refused_at_either_node() {
     drop(client);
     assert_eq!(error_code(beta.post("/_tidings/change", &[JSON], &body).await).await, gone, "alpha says so");
     mesh.kill("alpha");
-    assert_eq!(error_code(beta.post("/_tidings/change", &[JSON], &body).await).await, gone, "nobody is there to say it");
+    assert_eq!(
+        error_code(beta.post("/_tidings/change", &[JSON], &body).await).await,
+        gone,
+        "nobody is there to say it"
+    );
 }
 
 #[tokio::test]

@@ -145,7 +145,6 @@ async fn open_and_read(driver: &Driver, backoff: &mut Backoff) -> End {
         let (false, Some(bytes)) = (done, bytes) else { return End::Broken };
         life::heard();
         let (mut bye, mut events) = (None, Vec::new());
-        let mut last_id = decoder.last_id().to_owned();
         decoder.read(&bytes.to_vec(), |event| events.push(event));
         context.heard.try_update(|heard| *heard = heard.wrapping_add(events.len() as u32));
         for raw in events {
@@ -157,8 +156,7 @@ async fn open_and_read(driver: &Driver, backoff: &mut Backoff) -> End {
                 }
             };
             // The id that this event carried, not the one that it only inherits.
-            let id = (raw.id != last_id).then(|| raw.id.parse().ok()).flatten();
-            last_id = raw.id;
+            let id = raw.has_id.then(|| raw.id.parse().ok()).flatten();
             act(driver, backoff, &event);
             receive(&event, id);
             if let Event::Bye(goodbye) = event {

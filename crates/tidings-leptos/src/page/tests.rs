@@ -1,5 +1,6 @@
 //! The page's promises, with the stream played by hand.
 
+mod faults;
 mod patterns;
 mod server;
 mod versions;
@@ -11,6 +12,7 @@ use serde_json::value::RawValue;
 use tidings_wire::{
     OriginTag, PaintedItem, Version,
     event::{GapCause, Hello, Joining, Refused, RefusedReason, SnapshotValue},
+    live::RIGHTS_CALL,
 };
 
 use super::*;
@@ -61,7 +63,12 @@ fn joined(call: u64, live: &[&str]) -> Event {
 }
 
 fn painted(topic: &str, stamps: &[u64], at: u64) -> Painted {
-    let items = stamps.iter().map(|stamp| PaintedItem { topic: None, version: version(*stamp), data: raw(*stamp) });
+    let items = stamps.iter().map(|stamp| PaintedItem {
+        topic: None,
+        version: version(*stamp),
+        stamp: *stamp,
+        data: raw(*stamp),
+    });
     Painted { topic: pattern(topic), cursor: cursor(at), now_ms: 1, items: items.collect() }
 }
 
@@ -158,6 +165,32 @@ fn components_painted_apart_each_get_what_they_lack() {
 }
 
 #[test]
+fn a_component_that_comes_after_a_gap_gets_no_history_with_a_hole() {
+    let mut page = Page::default();
+    hold(&mut page, "a", Some(painted("a", &[1, 2], 2)));
+    open(&mut page);
+    hear(&mut page, &joined(1, &["a"]), Some(2));
+    hear(&mut page, &Event::Gap(Gap { topic: pattern("a"), cause: GapCause::Slow }), None);
+    hear(&mut page, &message("a", 9), Some(9));
+    assert_eq!(*hold(&mut page, "a", None).1.borrow(), ["9", "joined"]);
+}
+
+#[test]
+fn who_wanted_more_is_cut_and_the_others_go_on_where_they_were() {
+    let mut page = Page::default();
+    hold(&mut page, "a", Some(painted("a", &[8, 9], 9)));
+    open(&mut page);
+    hear(&mut page, &joined(1, &["a"]), Some(9));
+    hold_as(&mut page, "a", Depth::Last(9), None);
+    let asked = page.change().expect("the server has more");
+    assert_eq!(asked.hold[0].after, None);
+    // Cut before anything of it came: the others have all up to here, and what is retained may begin later.
+    hear(&mut page, &message("a", 10), Some(10));
+    hear(&mut page, &Event::Joining(Joining { call: asked.call }), None);
+    assert_eq!(after(&open(&mut page), "a"), Some(cursor(10).to_string()));
+}
+
+#[test]
 fn a_component_that_comes_later_gets_what_the_page_has() {
     let mut page = Page::default();
     hold(&mut page, "a", Some(painted("a", &[1, 2], 2)));
@@ -182,8 +215,8 @@ fn what_is_told_again_after_a_cut_is_told_once() {
     hear(&mut page, &message("a", 2), Some(2));
     // Cut before `joined`: what was retained is told again.
     let again = open(&mut page);
-    assert_eq!(after(&again, "a"), None);
-    for stamp in [1, 2, 3] {
+    assert_eq!(after(&again, "a"), Some(cursor(2).to_string()), "what is retained then may begin later");
+    for stamp in [2, 3] {
         hear(&mut page, &message("a", stamp), Some(stamp));
     }
     hear(&mut page, &joined(2, &["a"]), Some(3));
@@ -362,6 +395,23 @@ fn a_refused_topic_is_told() {
 }
 
 #[test]
+fn a_topic_that_is_closed_meanwhile_goes_on_from_where_it_was_closed() {
+    let mut page = Page::default();
+    let (_, heard) = hold(&mut page, "a", None);
+    open(&mut page);
+    hear(&mut page, &message("a", 3), Some(3));
+    hear(&mut page, &joined(1, &["a"]), Some(3));
+    let refused = vec![Refused { topic: pattern("a"), reason: RefusedReason::Forbidden }];
+    hear(&mut page, &Event::Joined(Joined { call: RIGHTS_CALL, live: Vec::new(), refused }), Some(3));
+    // The stream goes on without it, and its cursor covers what was not told.
+    hear(&mut page, &message("b", 9), Some(9));
+    assert_eq!(after(&open(&mut page), "a"), Some(cursor(3).to_string()));
+    hear(&mut page, &message("a", 8), Some(9));
+    hear(&mut page, &joined(2, &["a"]), Some(9));
+    assert_eq!(*heard.borrow(), ["3", "joined", "refused", "8", "joined"]);
+}
+
+#[test]
 fn a_refused_topic_tells_who_comes_later_too() {
     let mut page = Page::default();
     hold(&mut page, "a", None);
@@ -382,7 +432,20 @@ fn a_component_taken_over_later_gets_what_came_since_its_paint() {
     // Its part of the page came later on the wire, and was painted with the first message alone.
     let (_, late) = hold(&mut page, "a", Some(painted("a", &[1], 1)));
     hear(&mut page, &message("a", 3), Some(3));
-    assert_eq!(*late.borrow(), ["1", "2", "joined", "3"]);
+    assert_eq!(*late.borrow(), ["2", "joined", "3"]);
+}
+
+#[test]
+fn a_component_painted_much_later_is_not_told_what_the_page_was_painted_with() {
+    let mut page = Page::default();
+    hold(&mut page, "a", Some(painted("a", &[1, 2], 2)));
+    open(&mut page);
+    hear(&mut page, &joined(1, &["a"]), Some(2));
+    let (_, late) = hold(&mut page, "a", Some(painted("a", &[101, 102], 102)));
+    // On their way while the page was rendered on.
+    hear(&mut page, &message("a", 3), Some(3));
+    hear(&mut page, &message("a", 103), Some(103));
+    assert_eq!(*late.borrow(), ["joined", "103"]);
 }
 
 #[test]
