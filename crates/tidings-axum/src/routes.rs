@@ -264,7 +264,8 @@ fn reader(live: &Live, who: &Principal) -> Result<Reader, ApiError> {
 fn event_stream(body: StreamBody) -> Response {
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        // Nobody on the way may compress it either (RFC 9111, section 5.2.2.6): a compressor holds events back.
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform")),
         // nginx would collect a page full before it passes anything on.
         (header::HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
     ];
