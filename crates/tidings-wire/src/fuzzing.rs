@@ -187,7 +187,7 @@ fn read_slowly(bytes: &[u8]) -> (Vec<RawEvent>, String) {
                 let (name, data) = (std::mem::take(&mut name), std::mem::take(&mut data));
                 let has_id = std::mem::take(&mut has_id);
                 last_id.clone_from(&id);
-                if let Some(data) = data.strip_suffix('\n').filter(|data| !data.is_empty()) {
+                if let Some(data) = data.strip_suffix('\n') {
                     events.push(RawEvent { name, data: data.to_owned(), id: id.clone(), has_id });
                 }
             }

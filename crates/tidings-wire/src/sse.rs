@@ -170,8 +170,9 @@ impl Decoder {
         let (name, data) = (std::mem::take(&mut self.name), std::mem::take(&mut self.data));
         let has_id = std::mem::take(&mut self.has_id);
         self.last_id.clone_from(&self.id);
-        // "If the data buffer is an empty string, set … to the empty string and return."
-        if std::mem::take(&mut self.has_data) && !data.is_empty() && !std::mem::take(&mut self.cut) {
+        // Without a data field there is no event; with an empty one there is, for each field adds a line feed to the
+        // standard's data buffer, of which the last is removed after it was looked at.
+        if std::mem::take(&mut self.has_data) && !std::mem::take(&mut self.cut) {
             on_event(RawEvent { name, data, id: self.id.clone(), has_id });
         }
     }
@@ -236,7 +237,7 @@ mod tests {
             ]
         );
         let (events, _) = decode(&[b"data\n\ndata\ndata\n\ndata:"]);
-        assert_eq!(events, [event("", "", "\n")], "an event without data is none");
+        assert_eq!(events, [event("", "", ""), event("", "", "\n")], "the last one is not complete");
     }
 
     #[test]
