@@ -6,6 +6,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 export class Cutter {
   cuts = 0;
   private healed = false;
+  private silent = false;
   private readonly sockets = new Set<Socket>();
 
   private constructor(
@@ -39,6 +40,25 @@ export class Cutter {
     this.healed = false;
   }
 
+  /** Carries nothing more, and closes nothing: a network that is gone without a word. */
+  silence(): void {
+    this.silent = true;
+    for (const socket of this.sockets) {
+      socket.unpipe();
+      socket.removeAllListeners('data');
+      socket.pause();
+    }
+  }
+
+  /** The network is back. It has forgotten the connections from before: who uses one is told. */
+  speak(): void {
+    this.silent = false;
+    for (const socket of this.sockets) {
+      socket.on('data', () => socket.destroy());
+      socket.resume();
+    }
+  }
+
   stop(): void {
     this.server.close();
     this.sockets.forEach((socket) => socket.destroy());
@@ -51,6 +71,13 @@ export class Cutter {
   }
 
   private carry(client: Socket): void {
+    if (this.silent) {
+      client.pause();
+      client.on('error', () => {});
+      client.on('close', () => this.sockets.delete(client));
+      this.sockets.add(client);
+      return;
+    }
     const server = connect(this.target, '127.0.0.1');
     let left = this.below(this.bytesMax);
     const end = () => {
