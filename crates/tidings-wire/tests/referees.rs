@@ -41,8 +41,24 @@ impl Random {
 
 /// Pieces of data that decoders stumble over.
 const PIECES: [&str; 18] = [
-    "\r", "\n", "\r\n", "\n\n", "\r\r\n", ":", " ", "  ", "\u{2028}", "\u{2029}", "\u{85}", "\u{FEFF}", "data: ", "id: 7",
-    "é漢🌊", "{\"a\":\"b\"}", "x", "event: gap",
+    "\r",
+    "\n",
+    "\r\n",
+    "\n\n",
+    "\r\r\n",
+    ":",
+    " ",
+    "  ",
+    "\u{2028}",
+    "\u{2029}",
+    "\u{85}",
+    "\u{FEFF}",
+    "data: ",
+    "id: 7",
+    "é漢🌊",
+    "{\"a\":\"b\"}",
+    "x",
+    "event: gap",
 ];
 
 /// A session of so many events: its bytes, and what they mean.

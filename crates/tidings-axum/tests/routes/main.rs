@@ -1,6 +1,7 @@
 //! The routes, asked without a socket.
 
 mod forward;
+mod herd;
 mod http;
 mod metrics;
 mod page_stream;
