@@ -1,11 +1,12 @@
 // Through nginx as it comes: one `proxy_pass`, and its own defaults.
 
+import { once } from 'node:events';
 import { connect, constants } from 'node:http2';
 
 import { Api, unique } from './support/api';
 import { STREAM } from './support/gate';
 import { Home } from './support/home';
-import { Nginx } from './support/nginx';
+import { linesOfReadme, Nginx } from './support/nginx';
 import { PlainStream } from './support/plain-stream';
 import { expect, test as base } from './support/test';
 
@@ -92,9 +93,36 @@ test('a page lives behind it: first paint, stream, writes', async ({ api, nginx,
     await home.messages.say(unique('by the form'));
     report(await oneByOne(api, async (text) => expect(home.messages.text(text)).toHaveCount(1)));
     const before = await api.counter();
+    const answer = home.page.waitForResponse(/add_one/);
     await home.counter.button.click();
+    await (await answer).finished();
     await expect.poll(() => api.counter()).toBe(before + 1);
     await leave(home);
+  }
+});
+
+test('a page lives behind the lines of the README, and a write is known by its host', async ({ api, served, another, watch }) => {
+  watch.expectFailure(STREAM, 'the visitor leaves');
+  const nginx = await Nginx.start(served.url, linesOfReadme());
+  try {
+    const home = await another({ baseURL: nginx.secure, ignoreHTTPSErrors: true });
+    await home.openLive();
+    report(await oneByOne(api, async (text) => expect(home.messages.text(text)).toHaveCount(1)));
+    await leave(home);
+    // As a browser without Sec-Fetch-Site: its origin has to be the host that the server hears of.
+    const session = connect(nginx.secure, { rejectUnauthorized: false });
+    const asked = session.request({
+      ':method': 'POST',
+      ':path': '/api/topics/demo/messages',
+      'content-type': 'application/json',
+      origin: nginx.secure,
+    });
+    asked.end(JSON.stringify({ text: unique('by its origin') }));
+    const [headers] = (await once(asked, 'response')) as [Record<string, unknown>];
+    expect(headers[':status']).toBe(200);
+    session.destroy();
+  } finally {
+    await nginx.stop();
   }
 });
 

@@ -2,7 +2,7 @@
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,8 +10,18 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import { freePort } from './server';
 
-/** The whole of what nginx is told. That it compresses is what Debian's own file says; all else is nginx's default. */
-const CONFIG = (folder: string, plain: number, secure: number, target: string) => `
+/** One `proxy_pass`, and nothing else. */
+const DEFAULTS = `
+server {
+  listen 80;
+  listen 443 ssl http2;
+  location / {
+    proxy_pass http://127.0.0.1:3000;
+  }
+}`;
+
+/** What is around the servers. That it compresses is what Debian's own file says; all else is nginx's default. */
+const AROUND = (folder: string, servers: string) => `
 daemon off;
 pid ${folder}/pid;
 error_log stderr;
@@ -26,15 +36,15 @@ http {
   scgi_temp_path ${folder}/scgi;
   ssl_certificate ${folder}/cert.pem;
   ssl_certificate_key ${folder}/key.pem;
-  server {
-    listen 127.0.0.1:${plain};
-    listen 127.0.0.1:${secure} ssl http2;
-    location / {
-      proxy_pass ${target};
-    }
-  }
+  ${servers}
 }
 `;
+
+/** The lines that the README of tidings-axum gives. */
+export function linesOfReadme(): string {
+  const readme = readFileSync(join(__dirname, '../../../crates/tidings-axum/README.md'), 'utf8');
+  return /```nginx\n(.*?)```/s.exec(readme)![1]!;
+}
 
 export class Nginx {
   log = '';
@@ -48,14 +58,18 @@ export class Nginx {
     child.stderr?.on('data', (text: Buffer) => (this.log += text.toString()));
   }
 
-  /** Starts one in front of a server, and waits until it listens. */
-  static async start(target: string): Promise<Nginx> {
+  /** Starts one in front of a server, and waits until it listens. Ports in its lines are replaced by those of the test. */
+  static async start(target: string, lines = DEFAULTS): Promise<Nginx> {
     const folder = mkdtempSync(join(tmpdir(), 'tidings-nginx-'));
     const subject = ['-subj', '/CN=localhost', '-days', '2', '-nodes'];
     const files = ['-keyout', join(folder, 'key.pem'), '-out', join(folder, 'cert.pem')];
     execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', ...subject, ...files], { stdio: 'ignore' });
     const [plain, secure] = [await freePort(), await freePort()];
-    writeFileSync(join(folder, 'nginx.conf'), CONFIG(folder, plain, secure, target));
+    const servers = lines
+      .replace(/listen 80;/, `listen 127.0.0.1:${plain};`)
+      .replace(/listen 443 /, `listen 127.0.0.1:${secure} `)
+      .replace(/127\.0\.0\.1:300\d/g, new URL(target).host);
+    writeFileSync(join(folder, 'nginx.conf'), AROUND(folder, servers));
     // Debian keeps it where only root's PATH leads.
     const path = `${process.env['PATH'] ?? ''}:/usr/sbin`;
     const child = spawn('nginx', ['-p', folder, '-e', 'stderr', '-c', 'nginx.conf'], {
@@ -68,7 +82,7 @@ export class Nginx {
       child.once('close', () => failed(new Error(`nginx did not start:\n${nginx.log}`)));
     });
     ended.catch(() => {});
-    await Promise.race([ended, listens(plain)]);
+    await Promise.race([ended, listens(secure)]);
     return nginx;
   }
 
