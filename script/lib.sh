@@ -114,6 +114,32 @@ run_schedules() {
     cargo test -p tidings --lib schedules::
 }
 
+# The app of docs/ADD.md: an app without Tidings, and the diff that makes it live; and a page whose parts begin at
+# different moments. With this workspace's lock and crates, and in its target folder, so that what others have built is
+# not built again.
+build_added() {
+    copy_app examples/add/before "$ROOT/target/add" &&
+        patch --silent --strip 1 --directory target/add <examples/add/counter.diff &&
+        (cd target/add && CARGO_TARGET_DIR="$ROOT/target" cargo leptos build) &&
+        copy_app examples/late "$ROOT/target/late" &&
+        (cd target/late && CARGO_TARGET_DIR="$ROOT/target" cargo leptos build)
+}
+
+# copy_app FROM TO: an app that is not of this workspace, made to use its crates.
+copy_app() {
+    local from="$1" copy="$2"
+    rm -rf "$copy" && mkdir -p "$copy/.cargo" && cp -R "$from/." Cargo.lock rust-toolchain.toml "$copy" || return 1
+    {
+        say "[patch.crates-io]"
+        local crate
+        for crate in tidings tidings-axum tidings-leptos tidings-wire; do
+            say "$crate = { path = \"$ROOT/crates/$crate\" }"
+        done
+        # Another profile would build all dependencies once more.
+        sed -n '/^\[profile.dev/,/^$/p' Cargo.toml
+    } >"$copy/.cargo/config.toml"
+}
+
 # nextest runs the tests of all crates side by side, where it is installed. It
 # has no doc tests, so those follow. A failure does not end the run: one run shows
 # everything.

@@ -30,7 +30,8 @@ const GIVEN_CALL: u64 = u64::MAX - 1;
 pub(crate) struct Rights {
     /// Topics of the page that it may not read, to be joined should that change.
     refused: Vec<Hold>,
-    asking: Option<Step>,
+    /// Boxed, for it is rare and a node has many streams.
+    asking: Option<Box<Step>>,
     /// They have changed again meanwhile.
     again: bool,
 }
@@ -65,18 +66,18 @@ impl StreamBody {
         if self.rights.asking.is_some() {
             self.rights.again = true;
         } else {
-            self.rights.asking = Some(Step::ReadingOn);
+            self.rights.asking = Some(Box::new(Step::ReadingOn));
             self.reader.join(ASKED_CALL, Vec::new());
         }
     }
 
     /// A join was handed out; says whether it was one of these.
     pub(crate) fn rights_joined(&mut self, call: u64, cursor: &str) -> bool {
-        match (call, self.rights.asking.take()) {
+        match (call, self.rights.asking.take().map(|step| *step)) {
             (ASKED_CALL, Some(Step::ReadingOn)) => self.apply_rights(cursor),
             (GIVEN_CALL, Some(Step::Joining { before, result })) => self.tell_rights(before, result, cursor),
             (_, asking) => {
-                self.rights.asking = asking;
+                self.rights.asking = asking.map(Box::new);
                 return false;
             }
         }
@@ -121,7 +122,7 @@ impl StreamBody {
             result.live.retain(|live| *live != topic);
             result.refused.push(Refused { topic, reason: RefusedReason::Limit });
         }
-        self.rights.asking = Some(Step::Joining { before, result });
+        self.rights.asking = Some(Box::new(Step::Joining { before, result }));
     }
 
     /// The reader hears what the rules allow now.
