@@ -329,7 +329,7 @@ async fn a_connection_that_is_cut_anywhere_loses_nothing_silently() {
                 (numbers, gaps) = (numbers + heard, gaps + missed);
                 cuts += faulty.proxy.cuts.get();
             }
-            println!("{cuts} cuts, {numbers} numbers heard, {gaps} gaps");
+            eprintln!("{cuts} cuts, {numbers} numbers heard, {gaps} gaps");
             // A proxy that cuts nothing, or pages that hear nothing, would prove nothing.
             assert!(
                 cuts > 10 * seeds as u32 && numbers > 300 * seeds as usize && gaps as u64 > seeds,
