@@ -101,6 +101,11 @@ lint_wasm() {
 
 lint_docs() { RUSTDOCFLAGS="-D warnings" cargo doc "${NATIVE[@]}" --no-deps; }
 
+# What would be published, without building it once more: that is what all other steps do.
+package_crates() {
+    cargo package -p tidings-wire -p tidings -p tidings-axum -p tidings-leptos --no-verify --allow-dirty
+}
+
 # The simulator's seeds, and the planted bugs that it has to find.
 run_simulator() {
     local -x TIDINGS_SEEDS="${TIDINGS_SEEDS:-2000}"
