@@ -47,6 +47,7 @@ mod live;
 mod metrics;
 mod origin;
 mod page_id;
+mod paint;
 mod rights;
 mod routes;
 mod stream;

@@ -11,11 +11,8 @@ use http::request::Parts;
 use serde::{Deserialize, Serialize};
 use slab::Slab;
 use tidings::{
-    Entry, Hub, Principal, ReaderWaker,
-    wire::{
-        Cursor, Paint, Painted, PaintedItem, Pattern, SharedPaint, TopicKind, TopicName, Want,
-        live::{Change, PAGE_TOPICS_MAX},
-    },
+    Hub, Principal, ReaderWaker,
+    wire::{SharedPaint, TopicName, live::Change},
 };
 use tokio::{sync::watch, time::MissedTickBehavior};
 
@@ -243,7 +240,7 @@ impl Live {
     /// How components read this hub while a page is rendered for somebody; goes into the page's context.
     #[must_use]
     pub fn paint(&self, who: Principal) -> SharedPaint {
-        Arc::new(HubPaint { hub: self.0.hub.clone(), who, build: self.0.options.build.clone() })
+        crate::paint::of(self.clone(), who)
     }
 
     /// Who sends a request.
@@ -396,51 +393,4 @@ async fn beat(live: Weak<Inner>, tick: Duration) {
             stream.tell(|inbox| inbox.beat = true);
         }
     }
-}
-
-/// Reads the hub for one principal.
-struct HubPaint {
-    hub: Hub,
-    who: Principal,
-    build: String,
-}
-
-impl Paint for HubPaint {
-    fn build(&self) -> String {
-        self.build.clone()
-    }
-
-    fn paint(&self, topic: &TopicName, want: Want) -> Option<Painted> {
-        // What somebody may not read is not in the page that is rendered for them.
-        if is_ours(topic) || !self.hub.may_read(&self.who, topic) {
-            return None;
-        }
-        let most = match want {
-            Want::Newest => 1,
-            Want::Last(most) => most,
-        };
-        let snapshot = self.hub.snapshot(topic, most);
-        let items = snapshot.entries.iter().filter_map(|entry| painted(None, entry)).collect();
-        Some(Painted { topic: topic.into(), items, cursor: snapshot.cursor, now_ms: self.hub.now_ms() })
-    }
-
-    fn paint_all(&self, pattern: &Pattern) -> Option<Painted> {
-        // The cursor is taken first: what is published while values are read is read or told again, and a value that is
-        // told twice is the same one.
-        let cursor: Cursor = self.hub.cursor().parse().ok()?;
-        let topics = self.hub.topics_of(pattern).into_iter().filter(|info| info.kind == TopicKind::State);
-        let readable =
-            topics.map(|info| info.topic).filter(|topic| !is_ours(topic) && self.hub.may_read(&self.who, topic));
-        let items = readable.filter_map(|topic| {
-            let snapshot = self.hub.snapshot(&topic, 1);
-            painted(Some(topic), snapshot.entries.first()?)
-        });
-        let items = items.take(PAGE_TOPICS_MAX).collect();
-        Some(Painted { topic: pattern.clone(), items, cursor, now_ms: self.hub.now_ms() })
-    }
-}
-
-fn painted(topic: Option<TopicName>, entry: &Entry) -> Option<PaintedItem> {
-    let data = serde_json::from_str(entry.payload.as_ref()?.as_str()).ok()?;
-    Some(PaintedItem { topic, version: entry.version, stamp: entry.stamp, data })
 }
