@@ -134,7 +134,7 @@ test('a network that is gone without a word is noticed by its silence', async ({
   await expect(home.pill.word).not.toHaveText('live');
   // A connection that leads nowhere is given up, too: the stream is asked for again and again.
   const states = () => visitor.evaluate(() => (window as unknown as { states: string[] }).states);
-  const again = /stale.*resuming.*offline.*resuming/;
+  const again = /resuming.*offline.*resuming/;
   await expect.poll(async () => (await states()).join(' '), { timeout: 40_000 }).toMatch(again);
   const texts = await say(api, 5);
   await beats(own, 5);
