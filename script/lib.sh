@@ -101,6 +101,11 @@ lint_wasm() {
 
 lint_docs() { RUSTDOCFLAGS="-D warnings" cargo doc "${NATIVE[@]}" --no-deps; }
 
+# What would be published, without building it once more: that is what all other steps do.
+package_crates() {
+    cargo package -p tidings-wire -p tidings -p tidings-axum -p tidings-leptos --no-verify --allow-dirty
+}
+
 # The simulator's seeds, and the planted bugs that it has to find.
 run_simulator() {
     local -x TIDINGS_SEEDS="${TIDINGS_SEEDS:-2000}"
@@ -112,6 +117,32 @@ run_simulator() {
 run_schedules() {
     local -x RUSTFLAGS="--cfg shuttle" CARGO_TARGET_DIR=target/shuttle
     cargo test -p tidings --lib schedules::
+}
+
+# The app of docs/ADD.md: an app without Tidings, and the diff that makes it live; and a page whose parts begin at
+# different moments. With this workspace's lock and crates, and in its target folder, so that what others have built is
+# not built again.
+build_added() {
+    copy_app examples/add/before "$ROOT/target/add" &&
+        patch --silent --strip 1 --directory target/add <examples/add/counter.diff &&
+        (cd target/add && CARGO_TARGET_DIR="$ROOT/target" cargo leptos build) &&
+        copy_app examples/late "$ROOT/target/late" &&
+        (cd target/late && CARGO_TARGET_DIR="$ROOT/target" cargo leptos build)
+}
+
+# copy_app FROM TO: an app that is not of this workspace, made to use its crates.
+copy_app() {
+    local from="$1" copy="$2"
+    rm -rf "$copy" && mkdir -p "$copy/.cargo" && cp -R "$from/." Cargo.lock rust-toolchain.toml "$copy" || return 1
+    {
+        say "[patch.crates-io]"
+        local crate
+        for crate in tidings tidings-axum tidings-leptos tidings-wire; do
+            say "$crate = { path = \"$ROOT/crates/$crate\" }"
+        done
+        # Another profile would build all dependencies once more.
+        sed -n '/^\[profile.dev/,/^$/p' Cargo.toml
+    } >"$copy/.cargo/config.toml"
 }
 
 # nextest runs the tests of all crates side by side, where it is installed. It
