@@ -152,6 +152,8 @@ run_tests() {
     # The simulator has a step of its own; here a few of its seeds have to do.
     local -x TIDINGS_SEEDS="${TIDINGS_SEEDS:-100}" TIDINGS_LARGE_SEEDS="${TIDINGS_LARGE_SEEDS:-0}"
     local code=0
+    # Nodes on hosts of their own have a step of their own, where nothing else runs beside them.
+    local NATIVE=("${NATIVE[@]}" --exclude chaos)
     if cargo nextest --version >/dev/null 2>&1; then
         cargo nextest run "${NATIVE[@]}" --no-fail-fast || code=$?
         cargo test "${NATIVE[@]}" --no-fail-fast --doc || code=$?
@@ -159,4 +161,14 @@ run_tests() {
         cargo test "${NATIVE[@]}" --no-fail-fast || code=$?
     fi
     return "$code"
+}
+
+# Real processes on hosts of their own, one test after the other: each is a small cluster under load.
+run_chaos() {
+    if [ "$(uname -s)" != Linux ] || [ "$(id -u)" -ne 0 ]; then
+        say "chaos: hosts of their own need Linux and root: run script/test as root, or this step alone:" >&2
+        say "    sudo -E env PATH=\"\$PATH\" script/test chaos" >&2
+        return 1
+    fi
+    cargo test -p chaos --no-fail-fast -- --test-threads=1
 }
