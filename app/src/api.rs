@@ -108,8 +108,16 @@ pub async fn make_fault(
     // The end that is here: the last to be cut, and the first to be healed, for the other is reached through it.
     let as_named = (first == *handle.node()) == (what == "heal");
     let (first, second) = if as_named { (first, second) } else { (second, first) };
-    for (at, to) in [(&first, &second), (&second, &first)] {
-        handle.order(at, make(to.clone())).await.map_err(|error| refused(error.to_string()))?;
+    let refuse = |error: crate::node::NodeError| refused(error.to_string());
+    handle.order(&first, make(second.clone())).await.map_err(refuse)?;
+    if let Err(error) = handle.order(&second, make(first.clone())).await {
+        return Err(match error {
+            crate::node::NodeError::Ask(_) if what == "heal" => refused(format!(
+                "healed at {first}. {second} is not reached through the cut: its end heals by itself within 30 s, or now \
+                 from the page of a third node"
+            )),
+            error => refuse(error),
+        });
     }
     Ok(())
 }

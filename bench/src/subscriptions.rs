@@ -11,7 +11,7 @@ use crate::{ROUNDS, median, resident_bytes};
 const IN_TOPIC: usize = 50_000;
 
 pub(crate) fn run() {
-    let limits = |limits: &mut tidings::Limits| limits.readers_max = 4 * IN_TOPIC;
+    let limits = |limits: &mut tidings::Limits| limits.readers_max = 5 * IN_TOPIC;
     let hub = Hub::builder("bench").expect("a plain name").limits(limits).build();
     println!("\n{IN_TOPIC} subscriptions of one topic; bytes are resident, the vector that holds them included");
     println!("{:>22}  {:>12}  {:>9}  {:>12}  {:>12}", "", "subscribe/s", "bytes", "drop one µs", "drop all µs");
@@ -22,6 +22,11 @@ pub(crate) fn run() {
         hub.subscribe_from("bench/two", Start::RETAINED).expect("inside the limits")
     });
     measure(&mut drops, "tidings, a pattern", || hub.subscribe("bench/three/*").expect("inside the limits"));
+    // As an id of a client that was cut: one that this node may have issued.
+    let cursor = hub.cursor();
+    measure(&mut drops, "tidings, a resume", || {
+        hub.subscribe_from("bench/four", Start::After(cursor.clone())).expect("inside the limits")
+    });
     let (sender, _) = broadcast::channel::<Payload>(128);
     measure(&mut drops, "broadcast", || sender.subscribe());
     measure(&mut drops, "channels", mpsc::unbounded_channel::<Payload>);

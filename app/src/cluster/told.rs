@@ -50,8 +50,8 @@ pub struct Seen {
     pub since_ms: u64,
     /// Milliseconds from a question to that node's actor to its answer; `None` where there was no answer.
     pub round_trip_ms: Option<f32>,
-    /// Its messages that were applied since the telling before: they have travelled from it to the node that tells this.
-    pub came: u64,
+    /// Messages that were sent to it since the telling before: those that travel, and not those that nobody there reads.
+    pub sent: u64,
 }
 
 /// How a node fares, in the eyes of another.

@@ -28,7 +28,7 @@ pub(crate) struct NodeView {
     pub(crate) witness: Option<NodeName>,
 }
 
-/// One direction between two nodes, as its receiver tells it.
+/// One direction between two nodes, as its sender tells it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct LinkView {
     pub(crate) from: NodeName,
@@ -37,10 +37,10 @@ pub(crate) struct LinkView {
     pub(crate) since_ms: u64,
     pub(crate) reason: Option<String>,
     pub(crate) round_trip_ms: Option<f32>,
-    /// Messages that came in the last telling, and as a rate.
-    pub(crate) came: u64,
+    /// Messages that were sent from telling to telling, and as a rate.
+    pub(crate) sent: u64,
     pub(crate) per_s: Option<f64>,
-    /// The receiver is up: what it told is of now.
+    /// The sender is up: what it told is of now.
     pub(crate) is_current: bool,
 }
 
@@ -87,26 +87,26 @@ fn view(told: &Told, serving: &NodeName, node: &NodeName) -> NodeView {
     }
 }
 
-/// Every direction of which its receiver has told, by sender and receiver.
+/// Every direction of which its sender has told, by sender and receiver.
 pub(crate) fn links(told: &Told, nodes: &[NodeView]) -> Vec<LinkView> {
     let is_shown = |name: &NodeName| nodes.iter().any(|view| view.node == *name);
     let is_up = |name: &NodeName| nodes.iter().any(|view| view.node == *name && view.fare == Fare::Up);
-    let of = |(to, sees): (&NodeName, &Sees)| -> Vec<LinkView> {
-        let is_current = is_up(to);
+    let of = |(from, sees): (&NodeName, &Sees)| -> Vec<LinkView> {
+        let is_current = is_up(from);
         let link = |seen: &super::told::Seen| LinkView {
-            from: seen.node.clone(),
-            to: to.clone(),
+            from: from.clone(),
+            to: seen.node.clone(),
             fare: seen.fare,
             since_ms: seen.since_ms,
             reason: seen.reason.clone(),
             round_trip_ms: seen.round_trip_ms,
-            came: seen.came,
-            per_s: sees.per_s(seen.came),
+            sent: seen.sent,
+            per_s: sees.per_s(seen.sent),
             is_current,
         };
         sees.others.iter().filter(|seen| is_shown(&seen.node)).map(link).collect()
     };
-    let mut all: Vec<_> = told.iter().filter(|(to, _)| is_shown(to)).flat_map(of).collect();
+    let mut all: Vec<_> = told.iter().filter(|(from, _)| is_shown(from)).flat_map(of).collect();
     all.sort_by(|a, b| (&a.from, &a.to).cmp(&(&b.from, &b.to)));
     all
 }
@@ -128,8 +128,8 @@ pub(crate) fn places(count: usize, (wide, high): (f64, f64), (reach_x, reach_y):
 }
 
 /// How many dots to draw for so many messages, at most so many; whether each stands for one.
-pub(crate) fn dots(came: u64, most: u64) -> (u64, bool) {
-    (came.min(most), came <= most)
+pub(crate) fn dots(sent: u64, most: u64) -> (u64, bool) {
+    (sent.min(most), sent <= most)
 }
 
 #[cfg(test)]
@@ -143,7 +143,7 @@ mod tests {
 
     fn seen(node: &str, fare: Fare, since_ms: u64) -> Seen {
         let (round_trip_ms, reason) = (Some(0.5), (fare == Fare::Down).then(|| "the link ended".to_owned()));
-        Seen { node: name(node), epoch: Some(1), fare, reason, since_ms, round_trip_ms, came: 3 }
+        Seen { node: name(node), epoch: Some(1), fare, reason, since_ms, round_trip_ms, sent: 3 }
     }
 
     fn sees(others: Vec<Seen>) -> Sees {
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn links_say_what_came_and_whether_that_is_of_now() {
+    fn links_say_what_was_sent_and_whether_that_is_of_now() {
         let told = Told::from([
             (name("alpha"), sees(vec![seen("beta", Fare::Down, 10)])),
             (name("beta"), sees(vec![seen("alpha", Fare::Up, 1)])),
@@ -218,8 +218,8 @@ mod tests {
         assert_eq!(
             links.iter().map(row).collect::<Vec<_>>(),
             [
-                ("alpha".to_owned(), "beta".to_owned(), Some(2.0), false),
-                ("beta".to_owned(), "alpha".to_owned(), Some(2.0), true)
+                ("alpha".to_owned(), "beta".to_owned(), Some(2.0), true),
+                ("beta".to_owned(), "alpha".to_owned(), Some(2.0), false)
             ]
         );
         assert_eq!(Sees::default().per_s(3), None);
@@ -241,6 +241,6 @@ mod tests {
 
     #[test]
     fn many_messages_are_sampled() {
-        assert_eq!([0, 6, 7, 1_000].map(|came| dots(came, 6)), [(0, true), (6, true), (6, false), (6, false)]);
+        assert_eq!([0, 6, 7, 1_000].map(|sent| dots(sent, 6)), [(0, true), (6, true), (6, false), (6, false)]);
     }
 }

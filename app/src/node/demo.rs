@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tidings::Faults;
+use tidings_wire::NodeName;
 use tokio::sync::watch;
 
 use super::post::Order;
@@ -12,6 +13,9 @@ const LASTS: Duration = Duration::from_secs(30);
 
 /// How long a slow link holds back what comes: to be seen with the eye.
 const DELAY: Duration = Duration::from_millis(300);
+
+/// A cut of the way by which the answer goes waits for this long: many times what a frame takes to leave.
+const ANSWER_FIRST: Duration = Duration::from_millis(200);
 
 /// The means to make faults, for who knows the token. In the context of pages and server functions, where the server was
 /// started with one.
@@ -48,6 +52,21 @@ pub(crate) struct Deeds {
 impl Deeds {
     pub(crate) fn new(faults: Option<Faults>) -> Self {
         Self { faults, stop: watch::Sender::new(false) }
+    }
+
+    /// Does it for another node. What would cut that node off from the answer is done a moment later.
+    pub(crate) fn act_for(&self, from: &NodeName, order: &Order) -> Result<u64, String> {
+        match (order, &self.faults) {
+            (Order::Cut(node), Some(_)) if node == from => {
+                let (deeds, order) = (self.clone(), order.clone());
+                tokio::spawn(async move {
+                    tokio::time::sleep(ANSWER_FIRST).await;
+                    deeds.act(&order)
+                });
+                Ok(0)
+            }
+            _ => self.act(order),
+        }
     }
 
     /// Does it; what keeps it from that is for people.

@@ -51,7 +51,7 @@ pub enum Order {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Ask {
     id: u64,
-    from: NodeName,
+    pub(crate) from: NodeName,
     pub(crate) order: Order,
 }
 

@@ -35,7 +35,7 @@ impl Sight {
         Self { hub, post, faults, round_trips: Arc::default(), before: None }
     }
 
-    /// What is there now, and what came since the last look. Asks each other node once, for the next look.
+    /// What is there now, and what was counted since the last look. Asks each other node once, for the next look.
     pub(crate) fn look(&mut self) -> Sees {
         let (at, members, total) = (Instant::now(), self.hub.nodes(), self.hub.info().total());
         let before = self.before.take();
@@ -51,7 +51,7 @@ impl Sight {
             others: members
                 .iter()
                 .map(|member| {
-                    let known = before.as_ref().and_then(|before| before.members.get(&member.node));
+                    let known = before.as_ref().map(|before| before.members.get(&member.node));
                     seen(member, known, round_trips.get(&member.node).copied())
                 })
                 .collect(),
@@ -94,11 +94,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// How one node fares, and what came of it since the look before: nothing where that look saw another start of it, or
-/// the link has broken since. What is caught up with is not counted, for then one value stands for all before it.
-fn seen(member: &Member, before: Option<&Member>, round_trip_ms: Option<f32>) -> Seen {
-    let same = before.filter(|before| (before.epoch, before.since_ms) == (member.epoch, member.since_ms));
-    let came = same.map_or(0, |before| member.applied.saturating_sub(before.applied));
+/// How one node fares, and what was sent to it since the look `before`: `None` where there was none, and nothing can be
+/// counted; in it `None` where the node was not there.
+fn seen(member: &Member, before: Option<Option<&Member>>, round_trip_ms: Option<f32>) -> Seen {
+    let sent = before.map_or(0, |before| {
+        let was = before.map_or(0, |before| before.sent);
+        // Another link begins its count anew.
+        if member.sent >= was { member.sent - was } else { member.sent }
+    });
     let fare = match member.state {
         MemberState::Up => Fare::Up,
         MemberState::Left => Fare::Left,
@@ -112,7 +115,7 @@ fn seen(member: &Member, before: Option<&Member>, round_trip_ms: Option<f32>) ->
         reason: member.reason.clone(),
         since_ms: member.since_ms,
         round_trip_ms: round_trip_ms.filter(|_| fare == Fare::Up),
-        came,
+        sent,
     }
 }
 
@@ -124,24 +127,24 @@ fn trouble(fault: tidings::Fault) -> Trouble {
 mod tests {
     use super::*;
 
-    fn member(epoch: u64, since_ms: u64, applied: u64) -> Member {
-        let node = "beta".parse().unwrap();
-        Member { node, epoch: Some(epoch), state: MemberState::Up, reason: None, applied, since_ms }
+    fn member(sent: u64) -> Member {
+        let (node, state) = ("beta".parse().unwrap(), MemberState::Up);
+        Member { node, epoch: Some(1), state, reason: None, applied: 500, sent, spared: 70, since_ms: 10 }
     }
 
     #[test]
-    fn what_came_is_counted_while_the_link_holds_and_what_is_caught_up_with_is_not() {
-        let before = member(1, 10, 100);
-        let came = |now: &Member, before| seen(now, before, None).came;
-        assert_eq!(came(&member(1, 10, 103), Some(&before)), 3);
-        assert_eq!(came(&member(1, 10, 103), None), 0);
-        assert_eq!(came(&member(1, 20, 160), Some(&before)), 0, "the link broke, and was there again");
-        assert_eq!(came(&member(2, 20, 4), Some(&before)), 0, "another start of it");
+    fn what_is_sent_is_counted_from_look_to_look() {
+        let before = member(100);
+        let sent = |now: u64, before| seen(&member(now), before, None).sent;
+        assert_eq!(sent(103, None), 0, "the first look");
+        assert_eq!(sent(103, Some(None)), 103, "a node that was not there");
+        assert_eq!(sent(103, Some(Some(&before))), 3);
+        assert_eq!(sent(2, Some(Some(&before))), 2, "another link");
     }
 
     #[test]
     fn who_is_not_reached_has_no_round_trip() {
-        let mut lost = member(1, 10, 100);
+        let mut lost = member(100);
         assert_eq!(seen(&lost, None, Some(0.5)).round_trip_ms, Some(0.5));
         lost.state = MemberState::Down;
         let lost = seen(&lost, None, Some(0.5));

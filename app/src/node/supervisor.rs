@@ -189,7 +189,7 @@ impl Asked {
                     None => away(&ask),
                 }
             }
-            ref order => self.post.answer(&ask, self.deeds.act(order)),
+            ref order => self.post.answer(&ask, self.deeds.act_for(&ask.from, order)),
         }
     }
 }

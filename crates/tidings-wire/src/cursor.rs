@@ -27,7 +27,7 @@ const SECONDS_MAX: u64 = (1 << 40) - 1;
 ///
 /// Among the 256 origins that a cursor can list, two share a tag with a probability of 10⁻¹⁰.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct OriginTag([u8; 6]);
+pub struct OriginTag(u64);
 
 impl OriginTag {
     /// The tag of a node in an epoch. The hash (FNV-1a with the finish of SplitMix64) is part of the wire version.
@@ -46,20 +46,20 @@ impl OriginTag {
     /// The tag whose number is the low 48 bits.
     #[must_use]
     pub const fn from_low_bits(bits: u64) -> Self {
-        let [_, _, a, b, c, d, e, f] = bits.to_be_bytes();
-        Self([a, b, c, d, e, f])
+        Self(bits & 0xffff_ffff_ffff)
     }
 
     /// Its six bytes.
     #[must_use]
     pub const fn to_bytes(self) -> [u8; 6] {
-        self.0
+        let [_, _, a, b, c, d, e, f] = self.0.to_be_bytes();
+        [a, b, c, d, e, f]
     }
 }
 
 impl fmt::Display for OriginTag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        write!(f, "{:012x}", self.0)
     }
 }
 

@@ -21,7 +21,7 @@ use std::sync::{
 };
 
 use slab::Slab;
-use tidings_wire::{TopicKind, TopicName};
+use tidings_wire::TopicKind;
 
 use crate::{
     Limits, Payload,
@@ -196,16 +196,17 @@ impl Budget {
 }
 
 impl NodeLog {
-    /// Refuses a publication for which there is no room, whatever else were let go of.
+    /// Refuses a publication for which there is no room, whatever else were let go of. `topic` is the one, if it is
+    /// there already.
     pub(crate) fn check_room(
         &self,
-        topic: &TopicName,
+        topic: Option<&Topic>,
         kind: TopicKind,
         publication: &Publication,
     ) -> Result<(), PublishError> {
         let Publication { payload, from, id, .. } = publication;
         let bytes = self.weight(payload.as_ref(), from.as_deref(), id.as_deref());
-        let held = self.topics.get(topic).filter(|_| kind == TopicKind::State);
+        let held = topic.filter(|_| kind == TopicKind::State);
         let replaced = held.map_or(0, |topic| lock(&topic.ring).weight());
         // To clear a value never fails: it is what an operator is told to do.
         let clears = payload.is_none() && replaced > 0;

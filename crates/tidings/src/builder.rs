@@ -53,7 +53,7 @@ impl HubBuilder {
     pub fn build(self) -> Hub {
         let shards = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(self.limits.shards_max));
         let epoch = self.epoch();
-        let hub = self.assemble(epoch, shards);
+        let hub = self.assemble(epoch, shards, true);
         for shard in 0..shards {
             tokio::spawn(shard::run(Arc::downgrade(&hub.shared), shard));
         }
@@ -67,7 +67,7 @@ impl HubBuilder {
             return self.build();
         }
         let epoch = self.epoch();
-        self.assemble(epoch, 1)
+        self.assemble(epoch, 1, true)
     }
 
     /// Milliseconds above, random bits below: larger than every epoch before it, also within one millisecond's restarts
@@ -79,11 +79,18 @@ impl HubBuilder {
     /// A hub whose one shard runs only when it is told to, and with a given epoch: for the simulator.
     #[cfg(test)]
     pub(crate) fn build_still(self, epoch: u64) -> Hub {
-        self.assemble(epoch, 1)
+        self.assemble(epoch, 1, false)
     }
 
-    pub(crate) fn assemble(self, epoch: u64, shards: usize) -> Hub {
-        Hub { shared: Arc::new(Shared::new(self.node, epoch, self.limits, self.clock, shards)) }
+    /// The same, where publishers do rounds themselves, as they do outside of tests.
+    #[cfg(test)]
+    pub(crate) fn build_without_tasks(self, epoch: u64) -> Hub {
+        self.assemble(epoch, 1, true)
+    }
+
+    pub(crate) fn assemble(self, epoch: u64, shards: usize, own_rounds: bool) -> Hub {
+        let Self { node, limits, clock } = self;
+        Hub { shared: Arc::new(Shared::new(node, epoch, limits, clock, shards, own_rounds)) }
     }
 }
 

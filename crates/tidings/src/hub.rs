@@ -110,10 +110,15 @@ impl Hub {
     /// [`SubscribeError`] when the name is not valid or a limit is reached.
     pub fn subscribe_from(&self, topic: &str, start: Start) -> Result<Subscription, SubscribeError> {
         let pattern = Pattern::new(topic)?;
-        if let (Some(name), Start::Now) = (pattern.as_topic(), &start)
+        let last = match start {
+            Start::Now => Some(None),
+            Start::Retained { last } => Some(Some(last)),
+            Start::After(_) => None,
+        };
+        if let (Some(name), Some(last)) = (pattern.as_topic(), last)
             && !self.shared.is_awaited(&name)
         {
-            return Ok(Subscription::of_one(One::new(self.shared.clone(), self.admit_reader()?, &name)?));
+            return Ok(Subscription::of_one(One::new(self.shared.clone(), self.admit_reader()?, &name, last)?));
         }
         let mut reader = self.reader()?;
         match reader.join(0, vec![(pattern, start)]).pop() {
@@ -173,7 +178,7 @@ impl Hub {
     ) -> Result<Published, PublishError> {
         let PublishOptions { from, id, seen } = options;
         let publication = Publication { payload: Some(payload), from, id, seen, local: false };
-        self.shared.publish(&TopicName::new(topic)?, publication, |_| Ok(()))
+        self.shared.publish(topic, publication, |_| Ok(()))
     }
 
     /// Publishes on this node only. A Signal topic's privilege: what is kept belongs to all nodes.
@@ -194,7 +199,7 @@ impl Hub {
 
     fn local(&self, from: Option<Box<str>>, topic: &str, payload: Payload) -> Result<Published, PublishError> {
         let publication = Publication { payload: Some(payload), from, local: true, ..Publication::default() };
-        self.shared.publish(&TopicName::new(topic)?, publication, |kind| match kind {
+        self.shared.publish(topic, publication, |kind| match kind {
             TopicKind::State | TopicKind::Events => Err("use `broadcast`: what is kept belongs to all nodes"),
             TopicKind::Signal | TopicKind::Local => Ok(()),
         })
@@ -232,7 +237,7 @@ impl Hub {
     /// # Errors
     /// [`PublishError::Kind`] on a topic of another kind; the other [`PublishError`]s.
     pub fn clear(&self, topic: &str) -> Result<Published, PublishError> {
-        self.shared.publish(&TopicName::new(topic)?, Publication::default(), |kind| match kind {
+        self.shared.publish(topic, Publication::default(), |kind| match kind {
             TopicKind::State => Ok(()),
             _ => Err("only a State topic has a value to clear"),
         })

@@ -111,7 +111,7 @@ pub mod testing;
 mod topic;
 mod vector;
 
-use std::sync::PoisonError;
+use std::sync::{PoisonError, TryLockError};
 
 use sync::{Mutex, MutexGuard};
 
@@ -141,6 +141,15 @@ pub use subscription::Subscription;
 /// left half done. It takes the mutex of `sync.rs`, which is std's but where the schedules are tested.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Locks, unless somebody else holds it.
+fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    match mutex.try_lock() {
+        Ok(guard) => Some(guard),
+        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
 }
 
 /// The page for newcomers, for its code blocks to be tested.

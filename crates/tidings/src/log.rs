@@ -102,6 +102,8 @@ pub(crate) struct NodeLog {
     pub(crate) cluster: Option<Cluster>,
     /// For each shard the topics with entries that it has not marked yet, each once.
     inboxes: Vec<Vec<Arc<Topic>>>,
+    /// Shards whose inboxes have got something since somebody took it upon himself to wake them, as bits.
+    unwoken: u64,
 }
 
 /// A place in the log: the index, and the cursor there.
@@ -131,17 +133,11 @@ impl NodeLog {
             deleted: Cursor::default(),
             cluster: None,
             inboxes: vec![Vec::new(); shards],
+            unwoken: 0,
         }
     }
 
-    /// Applies a message of this node. Says whether shards have to be woken.
-    pub(crate) fn publish(&mut self, now: Now, topic: &Arc<Topic>, publication: Publication) -> (Arc<Entry>, bool) {
-        let entry = self.stamp(now, topic, publication);
-        let woken = self.append(now, topic, &entry);
-        (entry, woken)
-    }
-
-    /// The first half of a publish; nobody sees the entry before it is appended.
+    /// The first half of a publish; nobody sees the entry before it is [pushed](Self::push).
     pub(crate) fn stamp(&mut self, now: Now, topic: &Topic, publication: Publication) -> Arc<Entry> {
         if let Some(seen) = publication.seen {
             self.clock.merge_of_client(seen.clock(), now.wall_ms);
@@ -182,7 +178,7 @@ impl NodeLog {
         let (from, id, payload) = (value.from.clone(), value.id.clone(), value.payload.clone());
         let message = Message { version, stamp: 0, from, id, payload, gap: None };
         let entry = self.enter_stamped(now, topic, message);
-        self.append(now, topic, &entry)
+        self.append(now, topic, entry)
     }
 
     /// Whether an entry is what its State topic holds.
@@ -213,7 +209,8 @@ impl NodeLog {
     /// A State value is none: its two versions must lose and win on this node as they do on every other, and to be told
     /// the same value twice is harmless.
     fn is_repeated(&self, topic: &Topic, message: &Message) -> bool {
-        let id = message.id.as_deref().filter(|_| topic.kind != TopicKind::State);
+        let may = topic.kind != TopicKind::State && !planted(Plant::RetryApplied);
+        let id = message.id.as_deref().filter(|_| may);
         id.is_some_and(|id| self.seen_ids.find(&topic.name, id).is_some())
     }
 
@@ -227,13 +224,14 @@ impl NodeLog {
 
     /// Gives a message its place.
     pub(crate) fn enter_and_append(&mut self, now: Now, topic: &Arc<Topic>, message: Message) -> bool {
-        self.hold(now, topic, message).1
+        let entry = self.enter(now, topic, message);
+        self.append(now, topic, entry)
     }
 
     /// The same, and gives the entry back.
     pub(crate) fn hold(&mut self, now: Now, topic: &Arc<Topic>, message: Message) -> (Arc<Entry>, bool) {
         let entry = self.enter(now, topic, message);
-        let woken = self.append(now, topic, &entry);
+        let woken = self.append(now, topic, entry.clone());
         (entry, woken)
     }
 
@@ -335,42 +333,55 @@ impl NodeLog {
 
     fn enter(&mut self, now: Now, topic: &Topic, message: Message) -> Arc<Entry> {
         self.index += 1;
-        let cursor = self.vector.text(now.wall_s()).into();
+        let cursor = self.vector.text(now.wall_s());
         entry(now, &topic.name, message, self.index, cursor)
     }
 
-    /// The other half of a publish: into the ring, and into the shards' inboxes.
-    pub(crate) fn append(&mut self, now: Now, topic: &Arc<Topic>, entry: &Arc<Entry>) -> bool {
-        if let Some(id) = &entry.id {
-            self.seen_ids.enter(&topic.name, id, Published::of(entry));
-        }
-        if entry.gap.is_none() {
-            topic.published.fetch_add(1, Ordering::Relaxed);
-            self.counted[kind_at(topic.kind)].count(now.monotonic_ms);
-        }
-        let ring_bytes = lock(&topic.ring).push(entry.clone(), now.monotonic_ms);
-        self.budget.pushed(topic, ring_bytes, entry.index);
-        if !topic.is_heard() {
-            return false;
-        }
+    /// Into the ring, and into the shards' inboxes. Says whether shards have to be woken.
+    fn append(&mut self, now: Now, topic: &Arc<Topic>, entry: Arc<Entry>) -> bool {
+        self.push(now, topic, entry);
         self.queue(topic)
     }
 
-    /// Puts a topic into all shards' inboxes. Says whether shards have to be woken: not where it lies in all of them
-    /// already, for then somebody has, and none of them has looked.
+    /// The other half of a publish: into the ring. What is left is to [queue](Self::queue) the topic.
+    pub(crate) fn push(&mut self, now: Now, topic: &Arc<Topic>, entry: Arc<Entry>) {
+        if let Some(id) = &entry.id {
+            self.seen_ids.enter(&topic.name, id, Published::of(&entry));
+        }
+        if entry.gap.is_none() {
+            // Written under the log's lock alone: no need to lock the memory for an add.
+            topic.published.store(topic.published.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+            self.counted[kind_at(topic.kind)].count(now.monotonic_ms);
+        }
+        let index = entry.index;
+        let ring_bytes = lock(&topic.ring).push(entry, now.monotonic_ms);
+        self.budget.pushed(topic, ring_bytes, index);
+    }
+
+    /// Puts a topic into the inboxes of the shards that it concerns. Says whether shards have to be woken: not where it
+    /// lies there already, for then somebody has, and none of them has looked.
     pub(crate) fn queue(&mut self, topic: &Arc<Topic>) -> bool {
         // The bits only guard these inboxes, which this lock guards already: no ordering is needed.
         let queued = topic.queued.load(Ordering::Relaxed);
-        if queued == u64::MAX {
-            return false;
+        let wanted = topic.heard() & !queued;
+        for shard in bits(wanted) {
+            self.inboxes[shard].push(topic.clone());
         }
-        for (shard, inbox) in self.inboxes.iter_mut().enumerate() {
-            if queued & 1 << shard == 0 {
-                inbox.push(topic.clone());
-            }
+        if wanted != 0 {
+            topic.queued.store(queued | wanted, Ordering::Relaxed);
+            self.unwoken |= wanted;
         }
-        topic.queued.store(u64::MAX, Ordering::Relaxed);
-        true
+        wanted != 0
+    }
+
+    /// Whether a shard has nothing to mark: what lies at or below the index is marked, or will be by a round under way.
+    pub(crate) fn is_inbox_empty(&self, shard: usize) -> bool {
+        self.inboxes[shard].is_empty()
+    }
+
+    /// The shards that have to be woken, as bits; the caller does it.
+    pub(crate) fn take_unwoken(&mut self) -> u64 {
+        std::mem::take(&mut self.unwoken)
     }
 
     /// Empties a shard's inbox into `topics` and says up to which index that is all there is. One step with regard
@@ -385,7 +396,7 @@ impl NodeLog {
 
     /// Where the log is now.
     pub(crate) fn place(&mut self, now: Now) -> Place {
-        let text = self.vector.text(now.wall_s()).into();
+        let text = self.vector.text(now.wall_s());
         let absent = self.cluster.as_ref().map_or_else(Arc::default, |cluster| cluster.origins.absent().clone());
         Place { index: self.index, cursor: self.vector.cursor().clone(), text, absent }
     }
@@ -412,6 +423,15 @@ impl NodeLog {
         }
         idle
     }
+}
+
+/// The numbers of the bits that are set.
+pub(crate) fn bits(mut set: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let bit = set.trailing_zeros();
+        set = set.checked_sub(1)? & set;
+        Some(bit as usize)
+    })
 }
 
 /// A message at its place.

@@ -39,9 +39,18 @@ struct More {
 #[derive(Debug, Default)]
 struct State {
     dirty: Slots,
-    /// Marked in a round whose wake-ups are still to come: the shard has it on its list, once.
-    waking: bool,
+    /// The last round that marked it, and so has it on its list, once. Each round that marks wakes: where two follow one
+    /// another, the wake-up of the first may come before the second has published its index.
+    round: u64,
     waker: Option<Waker>,
+}
+
+impl State {
+    /// Whether a round marks it for the first time.
+    fn is_first_of(&mut self, round: u64) -> bool {
+        let before = std::mem::replace(&mut self.round, round);
+        if planted(Plant::WakesForAnotherRound) { before == 0 } else { before != round }
+    }
 }
 
 impl Mailbox {
@@ -50,15 +59,15 @@ impl Mailbox {
     }
 
     /// Marks a slot; says whether the caller has to [`wake`](Self::wake) after its round.
-    pub(crate) fn mark(&self, slot: u32) -> bool {
+    pub(crate) fn mark(&self, slot: u32, round: u64) -> bool {
         let mut state = lock(&self.state);
         state.dirty.insert(slot);
-        !std::mem::replace(&mut state.waking, true)
+        state.is_first_of(round)
     }
 
     /// Hands in a topic that a pattern matches; says whether the caller has to [`wake`](Self::wake) after its round. A
     /// reader that does not look has at most so many: it is told that there were more, and has to ask for all.
-    pub(crate) fn introduce(&self, hold: u32, topic: &Arc<Topic>, most: usize) -> bool {
+    pub(crate) fn introduce(&self, hold: u32, topic: &Arc<Topic>, most: usize, round: u64) -> bool {
         let mut state = lock(&self.state);
         let more = state.dirty.more.get_or_insert_default();
         if more.overflowed || more.found.len() >= most {
@@ -67,7 +76,7 @@ impl Mailbox {
         } else {
             more.found.push(Found { hold, topic: topic.clone() });
         }
-        !std::mem::replace(&mut state.waking, true)
+        state.is_first_of(round)
     }
 
     /// Drops what was introduced for a pattern that was let go.
@@ -88,7 +97,9 @@ impl Mailbox {
     pub(crate) fn wake(&self) {
         let waker = {
             let mut state = lock(&self.state);
-            state.waking = false;
+            if planted(Plant::WakesForAnotherRound) {
+                state.round = 0;
+            }
             state.waker.take()
         };
         if let Some(waker) = waker {
@@ -137,6 +148,27 @@ impl Mailbox {
             _old = state.waker.replace(waker.clone());
         }
         true
+    }
+}
+
+/// Mailboxes that a round has marked. One of them needs no memory.
+#[derive(Debug, Default)]
+pub(crate) struct Marked {
+    first: Option<Arc<Mailbox>>,
+    others: Vec<Arc<Mailbox>>,
+}
+
+impl Marked {
+    pub(crate) fn push(&mut self, mailbox: Arc<Mailbox>) {
+        match &self.first {
+            None => self.first = Some(mailbox),
+            Some(_) => self.others.push(mailbox),
+        }
+    }
+
+    /// Wakes who waits for them, and forgets them.
+    pub(crate) fn wake(&mut self) {
+        self.first.take().into_iter().chain(self.others.drain(..)).for_each(|mailbox| mailbox.wake());
     }
 }
 
@@ -218,10 +250,9 @@ mod tests {
     #[test]
     fn a_round_wakes_a_reader_once() {
         let mailbox = Mailbox::new(0);
-        assert!(mailbox.mark(1), "the shard puts it on its list");
-        assert!(!mailbox.mark(70), "and not again");
-        mailbox.wake();
-        assert!(mailbox.mark(2), "the next round does");
+        assert!(mailbox.mark(1, 1), "the shard puts it on its list");
+        assert!(!mailbox.mark(70, 1), "and not again");
+        assert!(mailbox.mark(2, 2), "the next round does, whether the first has waked it or not");
         let mut slots = Vec::new();
         mailbox.take(&mut slots, &mut Vec::new());
         assert_eq!(slots, [1, 2, 70]);
@@ -231,7 +262,7 @@ mod tests {
     fn who_waits_too_late_is_told() {
         let mailbox = Mailbox::new(0);
         assert!(!mailbox.wait(&mut vec![3], Waker::noop(), || true), "the shard has moved on");
-        mailbox.mark(4);
+        mailbox.mark(4, 1);
         assert!(!mailbox.wait(&mut vec![3], Waker::noop(), || false), "there is a mark");
     }
 }

@@ -24,7 +24,7 @@
 
 use ::metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
 
-use crate::Hub;
+use crate::{Hub, MemberState};
 
 /// Says what each figure means; once, after the recorder is there.
 pub fn describe() {
@@ -43,6 +43,9 @@ pub fn describe() {
         "State values that were replaced before a reader saw them."
     );
     describe_counter!("tidings_gaps_total", Unit::Count, "Gaps told to readers, by kind of topic.");
+    describe_gauge!("tidings_nodes_up", Unit::Count, "Other nodes of the cluster that are up.");
+    describe_counter!("tidings_frames_refused_total", Unit::Count, "Frames of other nodes that were dropped as none.");
+    describe_counter!("tidings_frames_damaged_total", Unit::Count, "Of these, those that were damaged on their way.");
     describe_counter!(
         "tidings_evicted_total",
         Unit::Count,
@@ -57,6 +60,9 @@ pub fn record(hub: &Hub) {
     gauge!("tidings_readers").set(info.readers as f64);
     gauge!("tidings_readers_max").set(limits.readers_max as f64);
     gauge!("tidings_held_bytes_max").set(info.bytes_max as f64);
+    gauge!("tidings_nodes_up").set(hub.nodes().iter().filter(|member| member.state == MemberState::Up).count() as f64);
+    counter!("tidings_frames_refused_total").absolute(hub.frames_refused());
+    counter!("tidings_frames_damaged_total").absolute(hub.frames_damaged());
     // The one kind whose values are replaced.
     counter!("tidings_skipped_total").absolute(info.state.skipped);
     for (kind, of_kind) in info.kinds() {

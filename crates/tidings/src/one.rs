@@ -1,4 +1,4 @@
-//! A reader of one topic that begins now: what most subscriptions are, and nothing that they do not need.
+//! A reader of one topic that resumes from no cursor: what most subscriptions are, and nothing that they do not need.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -22,7 +22,7 @@ use crate::{
 /// busy subscriber may have.
 const RUN_MAX: usize = 64;
 
-/// One topic, from now on.
+/// One topic, from now on or with what is kept.
 ///
 /// As a [`Reader`](crate::Reader) with one slot and no joins. There is nothing to merge and no cursor to pass on, so
 /// marks need not be looked at: its shard wakes it, and the ring tells the rest.
@@ -31,32 +31,83 @@ pub(crate) struct One {
     shared: Arc<Shared>,
     mailbox: Arc<Mailbox>,
     topic: Arc<Topic>,
-    /// Key among the topic's listeners.
-    key: usize,
+    /// Key among the topic's listeners. A node has no more readers than that.
+    key: u32,
+    /// Its State topic's value is still to be told.
+    owes_value: bool,
     /// Everything up to here has been handed out, or taken into `run`.
     position: u64,
-    /// What the ring let go of up to here was told, or never promised. Of a State topic, which lets go of nothing: how
-    /// many values it had had when this reader last saw its newest.
+    /// What the ring let go of up to here was told, or never promised: first the place where it began, up to which it may
+    /// read whatever its shard has marked, for it listened before. Of a State topic, which lets go of nothing: how many
+    /// values it had had when this reader last saw its newest.
     settled: u64,
     /// Entries of this sender are skipped.
     me: Option<Box<str>>,
-    /// Read and not handed out, the newest first. Without memory while it waits.
-    run: Vec<Arc<Entry>>,
+    /// Read and not handed out.
+    run: Run,
+}
+
+/// Some entries, in order. Without memory where it is one, and while its reader waits.
+#[derive(Debug, Default)]
+struct Run {
+    first: Option<Arc<Entry>>,
+    /// The newest first, once they are [turned](Self::turn).
+    others: Vec<Arc<Entry>>,
+}
+
+impl Extend<Arc<Entry>> for Run {
+    fn extend<I: IntoIterator<Item = Arc<Entry>>>(&mut self, entries: I) {
+        let mut entries = entries.into_iter();
+        self.first = entries.next();
+        self.others.extend(entries);
+    }
+}
+
+impl Run {
+    fn iter(&self) -> impl Iterator<Item = &Arc<Entry>> {
+        self.first.iter().chain(&self.others)
+    }
+
+    /// Index of the last one, if there are as many as are read at once.
+    fn last_of_many(&self) -> Option<u64> {
+        self.others.last().filter(|_| self.others.len() == RUN_MAX - 1).map(|last| last.index)
+    }
+
+    /// From here on they are taken one by one.
+    fn turn(&mut self) {
+        self.others.reverse();
+    }
+
+    fn take(&mut self) -> Option<Arc<Entry>> {
+        self.first.take().or_else(|| self.others.pop())
+    }
 }
 
 impl One {
-    /// A reader that the hub has counted.
-    pub(crate) fn new(shared: Arc<Shared>, shard: usize, name: &TopicName) -> Result<Self, SubscribeError> {
+    /// A reader that the hub has counted. `last`: so many of the kept messages, or the State topic's value, come first.
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        shard: usize,
+        name: &TopicName,
+        last: Option<usize>,
+    ) -> Result<Self, SubscribeError> {
         let mailbox = Arc::new(Mailbox::new(shard));
         match shared.listen(name, &mailbox, 0) {
             Ok((topic, key)) => {
                 // Taken only after listening: what is published from here on wakes it.
-                let position = shared.index();
-                let settled = match topic.kind {
-                    TopicKind::State => lock(&topic.ring).values(),
-                    TopicKind::Events | TopicKind::Signal | TopicKind::Local => position,
+                let place = shared.index();
+                let mut ring = lock(&topic.ring);
+                ring.expire(shared.clock.monotonic_ms());
+                let (position, settled) = match (topic.kind, last) {
+                    (TopicKind::State, _) => (place, ring.values()),
+                    // Not above its place: what the ring lets go of between that and now is a gap.
+                    (TopicKind::Events, Some(last)) => (ring.place_before_last(last).min(place), place),
+                    (TopicKind::Events | TopicKind::Signal | TopicKind::Local, _) => (place, place),
                 };
-                Ok(Self { shared, mailbox, topic, key, position, settled, me: None, run: Vec::new() })
+                drop(ring);
+                let owes_value = topic.kind == TopicKind::State && last.is_some();
+                let (key, me, run) = (key as u32, None, Run::default());
+                Ok(Self { shared, mailbox, topic, key, owes_value, position, settled, me, run })
             }
             Err(error) => {
                 shared.readers.fetch_sub(1, Ordering::Relaxed);
@@ -71,7 +122,7 @@ impl One {
 
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Delivery> {
         loop {
-            while let Some(entry) = self.run.pop() {
+            while let Some(entry) = self.run.take() {
                 if self.is_mine(&entry) {
                     continue;
                 }
@@ -80,17 +131,21 @@ impl One {
                     None => Delivery::Message(entry),
                 });
             }
+            if std::mem::take(&mut self.owes_value) {
+                return Poll::Ready(self.value());
+            }
             let marked = &self.shared.shards[self.mailbox.shard].marked;
             // Up to where its shard has marked, as every reader: so all of them see one order.
             let seen = marked.load(Ordering::Acquire);
-            if seen > self.position {
-                if self.read(seen) {
+            let upto = if self.topic.kind == TopicKind::State { seen } else { seen.max(self.settled) };
+            if upto > self.position {
+                if self.read(upto) {
                     debug_gap(&self.topic.name, GapCause::Slow);
                     return Poll::Ready(Delivery::Gap { topic: (&self.topic.name).into(), cause: GapCause::Slow });
                 }
                 continue;
             }
-            self.run = Vec::new();
+            self.run = Run::default();
             if self.mailbox.wait_for_one(context.waker(), || marked.load(Ordering::Acquire) != seen) {
                 return Poll::Pending;
             }
@@ -107,12 +162,24 @@ impl One {
         }
     }
 
+    /// The State topic's value, or that it has none.
+    fn value(&mut self) -> Delivery {
+        let (entry, values) = lock(&self.topic.ring).value();
+        // It may be newer than what its shard has marked, and is not handed out a second time.
+        self.position = self.position.max(entry.as_ref().map_or(0, |entry| entry.index));
+        let skipped = (values - std::mem::replace(&mut self.settled, values)).saturating_sub(1);
+        let entry = entry.filter(|entry| entry.payload.is_some());
+        let delivered = u64::from(entry.is_some());
+        self.shared.tell(self.mailbox.shard, &self.topic, Tally { delivered, skipped, gaps: 0 });
+        Delivery::Snapshot { topic: self.topic.name.clone(), entry }
+    }
+
     /// Reads a run; says whether something is gone before it.
-    fn read(&mut self, seen: u64) -> bool {
-        let found = lock(&self.topic.ring).read(self.position, seen, RUN_MAX, None, &mut self.run);
+    fn read(&mut self, upto: u64) -> bool {
+        let found = lock(&self.topic.ring).read(self.position, upto, RUN_MAX, None, &mut self.run);
         let mut tally = Tally::default();
         if self.topic.kind == TopicKind::State {
-            if !self.run.is_empty() {
+            if self.run.first.is_some() {
                 tally.skipped = (found.values - std::mem::replace(&mut self.settled, found.values)).saturating_sub(1);
             }
         } else if found.gone > self.position.max(self.settled) {
@@ -120,7 +187,7 @@ impl One {
             tally.gaps = 1;
         }
         let lost = tally.gaps > 0;
-        self.position = self.run.last().filter(|_| self.run.len() == RUN_MAX).map_or(seen, |last| last.index);
+        self.position = self.run.last_of_many().unwrap_or(upto);
         for entry in self.run.iter().filter(|entry| !self.is_mine(entry)) {
             match entry.gap {
                 Some(cause) => {
@@ -131,7 +198,7 @@ impl One {
             }
         }
         self.shared.tell(self.mailbox.shard, &self.topic, tally);
-        self.run.reverse();
+        self.run.turn();
         lost
     }
 
@@ -142,7 +209,7 @@ impl One {
 
 impl Drop for One {
     fn drop(&mut self) {
-        self.shared.unlisten(&self.topic, self.mailbox.shard, self.key);
+        self.shared.unlisten(&self.topic, self.mailbox.shard, self.key as usize);
         self.shared.readers.fetch_sub(1, Ordering::Relaxed);
     }
 }

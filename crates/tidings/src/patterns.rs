@@ -13,7 +13,7 @@ use tidings_wire::{Pattern, TopicName};
 
 use crate::{
     lock,
-    mailbox::Mailbox,
+    mailbox::{Mailbox, Marked},
     sync::{AtomicUsize, Mutex},
     topic::Topic,
 };
@@ -83,11 +83,11 @@ impl Patterns {
 
     /// Puts a topic into the mailboxes of a shard's readers whose patterns match; those that have to be woken are
     /// handed out. A mailbox holds at most so many.
-    pub(crate) fn introduce(&self, shard: usize, topic: &Arc<Topic>, most: usize, woken: &mut Vec<Arc<Mailbox>>) {
+    pub(crate) fn introduce(&self, shard: usize, topic: &Arc<Topic>, most: usize, round: u64, marked: &mut Marked) {
         let root = lock(&self.shards[shard]);
         root.visit(topic.name.as_str().split('/'), &mut |listener| {
-            if listener.mailbox.introduce(listener.hold, topic, most) {
-                woken.push(listener.mailbox.clone());
+            if listener.mailbox.introduce(listener.hold, topic, most, round) {
+                marked.push(listener.mailbox.clone());
             }
         });
     }
@@ -216,7 +216,7 @@ mod tests {
             for ((pattern, stays), key) in held.iter().zip(&keys) {
                 if !stays { node.unlisten(pattern, 0, *key); }
             }
-            node.introduce(0, &topic(name.as_str()), usize::MAX, &mut Vec::new());
+            node.introduce(0, &topic(name.as_str()), usize::MAX, 1, &mut Marked::default());
             let (mut marks, mut found) = (Vec::new(), Vec::new());
             prop_assert!(!mailbox.take(&mut marks, &mut found));
             let mut found: Vec<_> = found.iter().map(|found| found.hold as usize).collect();

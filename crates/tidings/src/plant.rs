@@ -30,6 +30,12 @@ pub(crate) enum Plant {
     InterestAnsweredAtOnce,
     /// A Signal is subscribed to before its peers have answered.
     InterestNotAwaited,
+    /// A topic that begins is not introduced to the patterns that match.
+    TopicNotIntroduced,
+    /// A pattern is taken up again as if no topic of it had been forgotten meanwhile.
+    PatternForgetsForgotten,
+    /// A retry that another node stamped is applied although its first is here.
+    RetryApplied,
     /// What other nodes did not send while nobody asked is not remembered.
     InterestFloorIgnored,
     /// What is pulled from another node than its origin is taken to be all of it.
@@ -44,6 +50,10 @@ pub(crate) enum Plant {
     IndexBeforeMarks,
     /// A shard wakes its readers before it publishes its marked index.
     WakeBeforeIndex,
+    /// A publisher marks for a shard although its inbox holds something that lies below.
+    OwnRoundOverInbox,
+    /// A reader that a round has marked, and not waked yet, is not waked by the next round.
+    WakesForAnotherRound,
     /// A reader empties its mailbox before it loads the marked index.
     MailboxBeforeIndex,
     /// A reader looks whether its shard has moved on, and only then locks its mailbox to wait.

@@ -185,7 +185,11 @@ impl Ring {
 
     /// What a reader finds that goes on after a place, or resumes from a cursor.
     pub(crate) fn find(&self, after: u64, seen: Option<&Seen>) -> Found {
-        let next = self.entries.partition_point(|entry| entry.index <= after);
+        self.found(self.above(after), seen)
+    }
+
+    /// What is found before the entry at a place in the ring.
+    fn found(&self, next: usize, seen: Option<&Seen>) -> Found {
         Found {
             gone: self.evicted_index,
             lost: seen.is_none_or(|seen| self.has_let_go_above(seen)),
@@ -203,13 +207,28 @@ impl Ring {
         upto: u64,
         most: usize,
         seen: Option<&Seen>,
-        out: &mut Vec<Arc<Entry>>,
+        out: &mut impl Extend<Arc<Entry>>,
     ) -> Found {
-        let from = self.entries.partition_point(|entry| entry.index <= after);
-        let upto = self.entries.partition_point(|entry| entry.index <= upto);
-        let to = upto.max(from).min(from.saturating_add(most));
+        let from = self.above(after);
+        let to = self.above(upto).max(from).min(from.saturating_add(most));
         out.extend(self.entries.range(from..to).cloned());
-        Found { next: self.entries.get(to).map(|entry| entry.index), ..self.find(after, seen) }
+        self.found(to, seen)
+    }
+
+    /// Where in the ring the first entry above an index lies. Looked for from the newest on, for that is where most
+    /// readers stand: an entry that is not looked at need not come into the cache.
+    fn above(&self, index: u64) -> usize {
+        let (len, mut back) = (self.entries.len(), 1);
+        while back <= len && self.entries[len - back].index > index {
+            back *= 2;
+        }
+        // What lies `back` from the end, if anything does, is not above; what lies half as far is.
+        let (mut low, mut high) = (len.saturating_sub(back), len - back / 2);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.entries[middle].index > index { high = middle } else { low = middle + 1 }
+        }
+        low
     }
 
     /// Whether something is gone that a reader has not seen.

@@ -18,14 +18,14 @@ use crate::{
     counters::{Tally, kind_at},
     error::{PublishError, SubscribeError},
     lock,
-    log::{NodeLog, Now, Place, Publication},
+    log::{NodeLog, Now, Place, Publication, bits},
     mailbox::Mailbox,
     patterns::Patterns,
     plant::{Plant, planted},
     publish::Published,
     ring::Ring,
     serve::Served,
-    shard::Shard,
+    shard::{OwnRound, Shard},
     sync::{Mutex, MutexGuard},
     topic::{Listens, Topic},
 };
@@ -50,6 +50,8 @@ pub(crate) struct Shared {
     /// ring, a topic's listeners, `patterns` and `served` may be locked under it, never the other way round.
     pub(crate) log: Mutex<NodeLog>,
     pub(crate) shards: Box<[Arc<Shard>]>,
+    /// Publishers do rounds themselves where they can; not where a test runs all of them.
+    pub(crate) own_rounds: bool,
     /// Who listens to patterns, and all topics by name.
     pub(crate) patterns: Patterns,
     /// Declared families, in the order of their declaration.
@@ -77,7 +79,14 @@ impl fmt::Debug for Shared {
 
 impl Shared {
     /// What a node begins with, in an epoch.
-    pub(crate) fn new(node: NodeName, epoch: u64, limits: Limits, clock: Box<dyn Clock>, shards: usize) -> Self {
+    pub(crate) fn new(
+        node: NodeName,
+        epoch: u64,
+        limits: Limits,
+        clock: Box<dyn Clock>,
+        shards: usize,
+        own_rounds: bool,
+    ) -> Self {
         let origin = OriginTag::of(&node, epoch);
         Self {
             node,
@@ -87,6 +96,7 @@ impl Shared {
             log: Mutex::new(NodeLog::new(origin, shards, &limits)),
             limits,
             shards: (0..shards).map(|_| Arc::default()).collect(),
+            own_rounds,
             patterns: Patterns::new(shards),
             served: Mutex::default(),
             readers: AtomicUsize::new(0),
@@ -272,7 +282,7 @@ impl Shared {
 
     pub(crate) fn publish(
         &self,
-        name: &TopicName,
+        name: &str,
         publication: Publication,
         allowed: impl FnOnce(TopicKind) -> Result<(), &'static str>,
     ) -> Result<Published, PublishError> {
@@ -282,46 +292,55 @@ impl Shared {
 
     fn try_publish(
         &self,
-        name: &TopicName,
+        name: &str,
         publication: Publication,
         allowed: impl FnOnce(TopicKind) -> Result<(), &'static str>,
     ) -> Result<Published, PublishError> {
         let (bytes, max) = (publication.payload.as_ref().map_or(0, Payload::len), self.limits.payload_bytes_max);
         if bytes > max {
+            TopicName::new(name)?;
             return Err(PublishError::TooLarge { bytes, max });
         }
         publication.check_ids(self.limits.id_bytes_max)?;
         let now = self.now();
-        let (entry, woken, has_peers) = {
+        let (published, topic, own, unwoken, has_peers) = {
             let mut log = self.log();
             let has_peers = log.cluster.is_some();
+            // A name that is in the table is valid; the others are looked at.
+            let known = match log.topics.get(name) {
+                Some(topic) => Ok(topic.clone()),
+                None => Err(TopicName::new(name)?),
+            };
+            let name = known.as_ref().map_or_else(|name| name, |topic| &topic.name);
             // Asked before the topic is made: what is refused leaves nothing behind.
-            let kind = log.topics.get(name).map_or_else(|| self.declared(name).0, |topic| topic.kind);
+            let kind = known.as_ref().map_or_else(|name| self.declared(name).0, |topic| topic.kind);
             allowed(kind).map_err(|fix| PublishError::Kind { topic: name.clone(), kind, fix })?;
             // A retry: it was published, and its answer is the first one's.
             if let Some(first) = publication.id.as_deref().and_then(|id| log.seen_ids.find(name, id)) {
                 return Ok(first.clone());
             }
-            log.check_room(name, kind, &publication)?;
+            log.check_room(known.as_deref().ok(), kind, &publication)?;
             let max = self.limits.topics_max;
-            let topic = self.topic(&mut log, now, name).ok_or(PublishError::TooManyTopics { max })?;
+            let topic =
+                known.or_else(|name| self.topic(&mut log, now, &name).ok_or(PublishError::TooManyTopics { max }))?;
+            let entry = log.stamp(now, &topic, publication);
             if planted(Plant::StampBeforeAppend) {
-                let entry = log.stamp(now, &topic, publication);
                 drop(log);
-                let woken = self.log().append(now, &topic, &entry);
-                (entry, woken, has_peers)
-            } else {
-                let (entry, woken) = log.publish(now, &topic, publication);
-                (entry, woken, has_peers)
+                log = self.log();
             }
+            let published = Published::of(&entry);
+            log.push(now, &topic, entry);
+            let own = OwnRound::begin(self, &mut log, &topic);
+            (published, topic, own, log.take_unwoken(), has_peers)
         };
-        if woken {
-            self.wake_shards();
+        if let Some(round) = own {
+            round.run(self, &topic);
         }
+        bits(unwoken).for_each(|shard| self.shards[shard].wake.notify_one());
         if has_peers {
             self.outgoing.notify_one();
         }
-        Ok(Published::of(&entry))
+        Ok(published)
     }
 
     pub(crate) fn wake_shards(&self) {

@@ -15,7 +15,8 @@ use crate::{Delivery, Reader, one::One};
 /// It never ends by itself, and never loses silently: a subscriber that is slower than the topic's
 /// ring is long gets a [`Delivery::Gap`], and goes on with what the ring holds.
 ///
-/// One plain topic from now on costs about 200 bytes; a pattern, a history or a resume some hundred more.
+/// One plain topic costs about 190 bytes, from now on as well as with what is kept; a pattern about 830, and a resume
+/// about 1,250.
 #[derive(Debug)]
 pub struct Subscription(Kind);
 

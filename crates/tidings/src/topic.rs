@@ -9,7 +9,7 @@ use crate::{
     budget::UNLISTED,
     counters::Told,
     lock,
-    mailbox::Mailbox,
+    mailbox::{Mailbox, Marked},
     ring::Ring,
     sync::{AtomicBool, AtomicU32, AtomicU64, Mutex},
 };
@@ -23,7 +23,9 @@ pub(crate) struct Topic {
     pub(crate) ring: Mutex<Ring>,
     /// Who listens, for each shard: a shard walks only its own. Same rule as for the ring.
     listeners: Box<[Mutex<Slab<Listener>>]>,
-    /// All listeners: a publish to a topic without any wakes nobody.
+    /// Shards with a listener, as bits: a publish wakes only these. Written under the lock of the shard's listeners.
+    heard: AtomicU64,
+    /// All listeners.
     readers: AtomicU32,
     /// Those that hold it by its name. The others found it through a pattern, and do not keep it.
     by_name: AtomicU32,
@@ -36,7 +38,7 @@ pub(crate) struct Topic {
     pub(crate) queued: AtomicU64,
     /// Its place among the rings that can let go of something for the budget. Same rule.
     pub(crate) listed: AtomicU32,
-    /// Messages applied here, since the node began.
+    /// Messages applied here, since the node began. Written under the log's lock.
     pub(crate) published: AtomicU64,
     /// What its readers were told, since the node began.
     pub(crate) told: Told,
@@ -68,6 +70,7 @@ impl Topic {
             kind: ring.kind(),
             ring: Mutex::new(ring),
             listeners: (0..shards).map(|_| Mutex::new(Slab::new())).collect(),
+            heard: AtomicU64::new(0),
             readers: AtomicU32::new(0),
             by_name: AtomicU32::new(0),
             unintroduced: AtomicU64::new(unintroduced),
@@ -81,7 +84,12 @@ impl Topic {
 
     /// Adds a listener; the key takes it away again. Both are O(1).
     pub(crate) fn listen(&self, mailbox: &Arc<Mailbox>, slot: u32, why: Listens) -> usize {
-        let key = lock(&self.listeners[mailbox.shard]).insert(Listener { mailbox: mailbox.clone(), slot });
+        let mut listeners = lock(&self.listeners[mailbox.shard]);
+        let key = listeners.insert(Listener { mailbox: mailbox.clone(), slot });
+        if listeners.len() == 1 {
+            self.heard.fetch_or(1 << mailbox.shard, Ordering::Relaxed);
+        }
+        drop(listeners);
         self.readers.fetch_add(1, Ordering::Relaxed);
         if why == Listens::ByName {
             self.by_name.fetch_add(1, Ordering::Relaxed);
@@ -90,16 +98,21 @@ impl Topic {
     }
 
     pub(crate) fn unlisten(&self, shard: usize, key: usize, why: Listens) {
-        lock(&self.listeners[shard]).remove(key);
+        let mut listeners = lock(&self.listeners[shard]);
+        let _listener = listeners.remove(key);
+        if listeners.is_empty() {
+            self.heard.fetch_and(!(1 << shard), Ordering::Relaxed);
+        }
+        drop(listeners);
         self.readers.fetch_sub(1, Ordering::Relaxed);
         if why == Listens::ByName {
             self.by_name.fetch_sub(1, Ordering::Relaxed);
         }
     }
 
-    /// Whether a message on it has somebody to wake: a listener, or a pattern that may match.
-    pub(crate) fn is_heard(&self) -> bool {
-        self.readers() > 0 || self.unintroduced.load(Ordering::Relaxed) != 0
+    /// Shards that a message on it concerns, as bits: they have a listener, or a pattern that may match.
+    pub(crate) fn heard(&self) -> u64 {
+        self.heard.load(Ordering::Relaxed) | self.unintroduced.load(Ordering::Relaxed)
     }
 
     /// Whether a shard's patterns are still to be asked about it.
@@ -129,10 +142,10 @@ impl Topic {
         self.readers.load(Ordering::Relaxed)
     }
 
-    /// Marks the topic in the mailboxes of a shard's listeners; those that were empty are handed out.
-    pub(crate) fn mark(&self, shard: usize, marked: &mut Vec<Arc<Mailbox>>) {
+    /// Marks the topic in the mailboxes of a shard's listeners; those that this round has not marked yet are handed out.
+    pub(crate) fn mark(&self, shard: usize, round: u64, marked: &mut Marked) {
         for (_, listener) in lock(&self.listeners[shard]).iter() {
-            if listener.mailbox.mark(listener.slot) {
+            if listener.mailbox.mark(listener.slot, round) {
                 marked.push(listener.mailbox.clone());
             }
         }

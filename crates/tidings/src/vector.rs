@@ -14,7 +14,8 @@ const ENTRY_DIGITS: usize = 16;
 #[derive(Debug)]
 pub(crate) struct Vector {
     cursor: Cursor,
-    text: String,
+    /// ASCII. Bytes and not a `String`, in which digits cannot be replaced where they stand.
+    text: Vec<u8>,
 }
 
 impl Vector {
@@ -23,7 +24,7 @@ impl Vector {
     pub(crate) fn new(me: OriginTag) -> Self {
         let mut cursor = Cursor::default();
         cursor.set(me, 0);
-        let text = cursor.to_string();
+        let text = cursor.to_string().into_bytes();
         Self { cursor, text }
     }
 
@@ -33,17 +34,16 @@ impl Vector {
     }
 
     /// The same as text, issued at this second.
-    pub(crate) fn text(&mut self, now_s: u64) -> &str {
+    pub(crate) fn text(&mut self, now_s: u64) -> Box<str> {
         if self.cursor.issued_s() != now_s {
             let mut head = Cursor::issued_at(now_s);
-            let digits = head.to_string();
-            self.text.replace_range(..HEAD_DIGITS, &digits);
+            self.text[..HEAD_DIGITS].copy_from_slice(head.to_string().as_bytes());
             for (origin, stamp) in self.cursor.iter() {
                 head.set(origin, stamp);
             }
             self.cursor = head;
         }
-        &self.text
+        String::from_utf8(self.text.clone()).unwrap_or_else(|_| self.cursor.to_string()).into()
     }
 
     /// Bytes of its text: more only when a new origin is listed.
@@ -54,22 +54,22 @@ impl Vector {
     /// Takes an origin off the list.
     pub(crate) fn forget(&mut self, origin: OriginTag) {
         self.cursor.forget(origin);
-        self.text = self.cursor.to_string();
+        self.text = self.cursor.to_string().into_bytes();
     }
 
     /// Moves an origin's stamp.
     pub(crate) fn set(&mut self, origin: OriginTag, stamp: u64) {
         let place = self.cursor.iter().position(|(tag, _)| tag == origin);
         self.cursor.set(origin, stamp);
-        match place {
-            Some(place) => {
-                let mut entry = [0; 12];
-                entry[..6].copy_from_slice(&origin.to_bytes());
-                entry[6..].copy_from_slice(&self.cursor.get(origin).to_be_bytes()[2..]);
-                let at = HEAD_DIGITS + ENTRY_DIGITS * place;
-                self.text.replace_range(at..at + ENTRY_DIGITS, &URL_SAFE_NO_PAD.encode(entry));
-            }
-            None => self.text = self.cursor.to_string(),
+        let patched = place.is_some_and(|place| {
+            let mut entry = [0; 12];
+            entry[..6].copy_from_slice(&origin.to_bytes());
+            entry[6..].copy_from_slice(&self.cursor.get(origin).to_be_bytes()[2..]);
+            let at = HEAD_DIGITS + ENTRY_DIGITS * place;
+            URL_SAFE_NO_PAD.encode_slice(entry, &mut self.text[at..at + ENTRY_DIGITS]).is_ok()
+        });
+        if !patched {
+            self.text = self.cursor.to_string().into_bytes();
         }
     }
 }
@@ -86,8 +86,8 @@ mod tests {
             let mut vector = Vector::new(OriginTag::from_low_bits(0));
             for (origin, stamp, now_s) in steps {
                 vector.set(OriginTag::from_low_bits(origin), stamp);
-                let text = vector.text(now_s).to_owned();
-                prop_assert_eq!(&text, &vector.cursor().to_string());
+                let text = vector.text(now_s);
+                prop_assert_eq!(text.as_ref(), &vector.cursor().to_string());
                 prop_assert_eq!(vector.cursor().issued_s(), now_s);
             }
         }

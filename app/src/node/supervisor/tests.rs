@@ -83,7 +83,7 @@ async fn each_tells_what_it_sees_of_the_other() {
         sees(of).is_some_and(|sees| {
             let seen = sees.of(&name(other)).filter(|seen| seen.fare == crate::cluster::Fare::Up);
             // Two messages a second travel, and a question is answered.
-            seen.is_some_and(|seen| seen.came >= 2 && seen.round_trip_ms.is_some_and(|ms| ms > 0.0 && ms < 2_000.0))
+            seen.is_some_and(|seen| seen.sent >= 2 && seen.round_trip_ms.is_some_and(|ms| ms > 0.0 && ms < 2_000.0))
         })
     };
     until(&alpha, "both have counted and measured", || up("alpha", "beta") && up("beta", "alpha")).await;
@@ -160,6 +160,26 @@ async fn faults_are_made_only_where_they_may_be() {
     assert_eq!(faults.list(), []);
     at_alpha.order(&beta_name, Order::Stop).await.unwrap();
     timeout(PATIENCE, at_beta.told_to_stop()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_for_a_cut_between_itself_and_the_asked_is_answered() {
+    let mesh = Mesh::default();
+    let ((alpha, at_alpha), beta) = (node(&mesh, "alpha").await, hub("beta"));
+    let (carrier, faults) = Faults::around(mesh.carrier());
+    beta.connect(carrier).await.unwrap();
+    let options = NodeOptions::new(|| 0).clustered(true).faults(Some(faults));
+    let at_beta = start(beta.clone(), options).await.unwrap();
+    assert_eq!(alpha.wait_for_nodes(1, PATIENCE).await, 1);
+    assert_eq!(beta.wait_for_nodes(1, PATIENCE).await, 1);
+
+    at_alpha.order(&name("beta"), Order::Cut(name("alpha"))).await.unwrap();
+    until(&beta, "the link is cut", || beta.nodes()[0].state == MemberState::Down).await;
+    // What is asked through the cut is lost, and whoever asks is told so.
+    let lost = at_alpha.order(&name("beta"), Order::Heal(name("alpha"))).await.unwrap_err().to_string();
+    assert!(lost.contains("did not answer"), "{lost}");
+    at_beta.order(&name("beta"), Order::Heal(name("alpha"))).await.unwrap();
+    until(&beta, "it is healed", || beta.nodes()[0].state == MemberState::Up).await;
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ pub(crate) fn Links(cluster: Cluster) -> impl IntoView {
         cluster.links.with(|links| links.iter().map(|link| (link.from.clone(), link.to.clone())).collect::<Vec<_>>())
     });
     view! {
-        <Panel id="links" title="Links, each as its receiver tells it" topic="node/*/sees" kind=TopicKind::State health=cluster.health()>
+        <Panel id="links" title="Links, each as its sender tells it" topic="node/*/sees" kind=TopicKind::State health=cluster.health()>
             <Show when=move || !keys.with(Vec::is_empty) fallback=|| view! {
                 <div class="empty"><p>"No links: this node has seen no other since it began."</p></div>
             }>
@@ -44,7 +44,7 @@ pub(crate) fn Links(cluster: Cluster) -> impl IntoView {
 #[component]
 fn Row(cluster: Cluster, from: NodeName, to: NodeName) -> impl IntoView {
     let (sender, receiver) = (from.to_string(), to.to_string());
-    let of_receiver = to.clone();
+    let of_sender = from.clone();
     let link = Memo::new(move |_| {
         cluster.links.with(|links| links.iter().find(|link| link.from == from && link.to == to).cloned())
     });
@@ -61,7 +61,7 @@ fn Row(cluster: Cluster, from: NodeName, to: NodeName) -> impl IntoView {
     let says = move || {
         let link = link.get()?;
         if !link.is_current {
-            return Some(format!("{of_receiver} is away: this is what it told last"));
+            return Some(format!("{of_sender} is away: this is what it told last"));
         }
         let lasts =
             cluster.lasts_s(link.since_ms).map_or_else(String::new, |seconds| format!(" for {}", lasted(seconds)));

@@ -50,14 +50,15 @@ pub(crate) fn Map(cluster: Cluster) -> impl IntoView {
     });
     let flights = RwSignal::new(Vec::<Flight>::new());
     let launched = StoredValue::new(0_u32);
-    // In the browser only. The first run is what was painted: it came at some time before.
+    // In the browser only. The first run is what was painted: it was sent at some time before.
     Effect::new(move |before: Option<BTreeMap<TopicName, Version>>| {
         let rows = cluster.sees.rows.get();
         let now: BTreeMap<_, _> = rows.iter().filter_map(|row| Some((row.topic().clone(), row.version()?))).collect();
         for (topic, version) in &now {
             let is_news = before.as_ref().and_then(|before| before.get(topic)).is_some_and(|was| was != version);
-            if let Some((to,)) = SEES.params(topic).filter(|_| is_news) {
-                let new = untrack(|| drawn.with(|drawn| cluster.links.with(|links| fly(drawn, links, &to, launched))));
+            if let Some((from,)) = SEES.params(topic).filter(|_| is_news) {
+                let new =
+                    untrack(|| drawn.with(|drawn| cluster.links.with(|links| fly(drawn, links, &from, launched))));
                 flights.update(|flights| {
                     flights.extend(new);
                     let over = flights.len().saturating_sub(FLIGHTS_MAX);
@@ -68,7 +69,7 @@ pub(crate) fn Map(cluster: Cluster) -> impl IntoView {
         now
     });
     let is_sampled = Memo::new(move |_| {
-        cluster.links.with(|links| links.iter().any(|link| link.is_current && !dots(link.came, DOTS_MAX).1))
+        cluster.links.with(|links| links.iter().any(|link| link.is_current && !dots(link.sent, DOTS_MAX).1))
     });
     let hidden = move || cluster.nodes.with(Vec::len).saturating_sub(DRAWN_MAX);
     view! {
@@ -95,7 +96,7 @@ pub(crate) fn Map(cluster: Cluster) -> impl IntoView {
                     {move || if is_sampled.get() {
                         format!("Sampled: a link carries more than {DOTS_MAX} messages a second, of which {DOTS_MAX} dots are drawn. The table below has the figures.")
                     } else {
-                        "Each dot is one message that has just travelled, as its receiver counted it.".to_owned()
+                        "Each dot is one message that has just travelled, as its sender counted it.".to_owned()
                     }}
                     {move || (hidden() > 0).then(|| format!(" {} more nodes are in the table only.", hidden()))}
                 </p>
@@ -112,13 +113,13 @@ fn summary(drawn: &Drawn) -> String {
     format!("Map of the cluster: {}", words.join(", "))
 }
 
-/// The messages that a node has just told to have come.
-fn fly(drawn: &Drawn, links: &[LinkView], to: &NodeName, launched: StoredValue<u32>) -> Vec<Flight> {
+/// The messages that a node has just told to have sent.
+fn fly(drawn: &Drawn, links: &[LinkView], from: &NodeName, launched: StoredValue<u32>) -> Vec<Flight> {
     let place = |node: &NodeName| drawn.iter().find(|(view, _)| view.node == *node).map(|(_, place)| *place);
     let mut flights = Vec::new();
-    for link in links.iter().filter(|link| link.to == *to) {
+    for link in links.iter().filter(|link| link.from == *from) {
         let (Some(from), Some(to)) = (place(&link.from), place(&link.to)) else { continue };
-        let (count, _) = dots(link.came, DOTS_MAX);
+        let (count, _) = dots(link.sent, DOTS_MAX);
         let ((from, to), _) = lane(from, to, LANE);
         for at in 0..count {
             launched.update_value(|launched| *launched = launched.wrapping_add(1));

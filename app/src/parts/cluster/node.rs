@@ -1,15 +1,18 @@
 //! One node: how it fares, its vitals, its counter; and what can be asked of its actor.
 
 use leptos::prelude::*;
-use tidings_leptos::wire::NodeName;
+use tidings_leptos::wire::{NodeName, Version};
 
 use super::{Cluster, row};
 use crate::{
     api::{AddTo, Crash, Refused},
-    cluster::Fare,
+    cluster::{Fare, NodeView},
     format::{lasted, thousands, uptime},
-    topics::{COUNTER, VITALS, Vitals},
+    topics::{COUNTER, SEES, VITALS, Vitals},
 };
+
+/// A node tells something each second; what is this late does not come just now.
+const QUIET_S: f64 = 5.0;
 
 /// All nodes, each with the means to ask its actor for something.
 #[component]
@@ -63,6 +66,7 @@ fn Node(cluster: Cluster, node: NodeName, add: ServerAction<AddTo>, crash: Serve
         Memo::new(move |_| cluster.node(&node))
     };
     let (vitals_topic, counter_topic) = (VITALS.at(&node), COUNTER.at(&node));
+    let sees_topic = SEES.at(&node);
     let vitals = Memo::new(move |_| row(cluster.vitals, vitals_topic.as_str()));
     let counter = Memo::new(move |_| row(cluster.counters, counter_topic.as_str()));
     let fare = move || view.with(|view| view.as_ref().map_or(Fare::Down, |view| view.fare));
@@ -70,6 +74,11 @@ fn Node(cluster: Cluster, node: NodeName, add: ServerAction<AddTo>, crash: Serve
     let figure = move |read: fn(&Vitals) -> String| {
         move || vitals.with(|vitals| vitals.as_ref().map_or_else(|| "–".to_owned(), read))
     };
+    // To the second: the clock moves once in one.
+    let quiet = Memo::new(move |_| quiet_s(cluster, sees_topic.as_str()).map(f64::floor));
+    let says =
+        move || view.with(|view| view.as_ref().map_or_else(String::new, |view| since(cluster, view, quiet.get())));
+    let is_quiet = move || (quiet.get().is_some() && fare() == Fare::Up).then_some("");
     // What is pending may be of another node.
     let adding = Signal::derive({
         let name = name.clone();
@@ -86,13 +95,13 @@ fn Node(cluster: Cluster, node: NodeName, add: ServerAction<AddTo>, crash: Serve
     let (add_label, crash_label) = (format!("Add one to {name}'s counter"), format!("Crash {name}'s actor"));
     let (named, shown, add_name, crash_name) = (name.clone(), name.clone(), name.clone(), name);
     view! {
-        <article class="node" data-node=named data-fare=move || fare().as_str() aria-labelledby=titled>
+        <article class="node" data-node=named data-fare=move || fare().as_str() data-quiet=is_quiet aria-labelledby=titled>
             <header class="node-head">
                 <span class="glyph" data-glyph=move || glyph(fare()) aria-hidden="true"></span>
                 <h3 class="node-name" id=title>{shown}</h3>
                 <Show when=serves><span class="badge" data-tone="tide">"serves this page"</span></Show>
                 <p class="node-state" role="status">{move || fare().as_str()}</p>
-                <p class="node-since num">{since(cluster, view)}</p>
+                <p class="node-since num">{says}</p>
             </header>
             <div class="node-count">
                 <p class="node-count-name">"Counter"</p>
@@ -146,23 +155,28 @@ fn Asks(
     }
 }
 
+/// For how long it has told nothing, where that is longer than a telling may be late.
+fn quiet_s(cluster: Cluster, topic: &str) -> Option<f64> {
+    let told_ms = cluster.sees.rows.with(|rows| {
+        let row = rows.iter().find(|row| row.topic().as_str() == topic)?;
+        row.version().map(Version::ms)
+    });
+    cluster.lasts_s(told_ms?).filter(|seconds| *seconds > QUIET_S)
+}
+
 /// Since when, by whom, and why.
-fn since(cluster: Cluster, view: Memo<Option<super::NodeView>>) -> impl Fn() -> String + Send {
-    move || {
-        let Some(view) = view.get() else { return String::new() };
-        let lasts = view
-            .since_ms
-            .and_then(|since_ms| cluster.lasts_s(since_ms))
-            .map(|seconds| format!("for {}", lasted(seconds)));
-        let by = view.witness.map(|witness| match view.fare {
-            Fare::Up => format!("reached by {witness}"),
-            _ => format!("says {witness}"),
-        });
-        let mut words: Vec<String> = lasts.into_iter().chain(by).collect();
-        if view.fare != Fare::Up {
-            words.extend(view.reason);
-        }
-        words.join(", ")
+fn since(cluster: Cluster, view: &NodeView, quiet_s: Option<f64>) -> String {
+    let lasts = view.since_ms.and_then(|since_ms| cluster.lasts_s(since_ms));
+    let lasts = lasts.map(|seconds| format!("for {}", lasted(seconds)));
+    let by = view.witness.as_ref().map(|witness| match view.fare {
+        Fare::Up => format!("reached by {witness}"),
+        _ => format!("says {witness}"),
+    });
+    let words = lasts.into_iter().chain(by).collect::<Vec<_>>().join(", ");
+    match (view.fare, quiet_s, &view.reason) {
+        (Fare::Up, Some(seconds), _) => format!("{words}, but nothing is heard of it for {}", lasted(seconds)),
+        (Fare::Up, None, _) | (_, _, None) => words,
+        (_, _, Some(reason)) => format!("{words}: {reason}"),
     }
 }
 

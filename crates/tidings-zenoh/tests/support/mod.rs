@@ -20,7 +20,7 @@ use tokio::{
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
 
 /// An address of this machine where nobody listens.
-pub fn free_addr() -> SocketAddr {
+pub(crate) fn free_addr() -> SocketAddr {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     // Tests run side by side, as processes: each begins elsewhere.
     let spread = u16::try_from(std::process::id() % 1_000).unwrap() * 12;
@@ -35,7 +35,7 @@ pub fn free_addr() -> SocketAddr {
 
 /// What a cable does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cable {
+pub(crate) enum Cable {
     /// It carries.
     Whole,
     /// Both ends notice: connections end.
@@ -46,14 +46,14 @@ pub enum Cable {
 
 /// A way to an address that can be cut.
 #[derive(Debug, Clone)]
-pub struct Proxy {
-    pub addr: SocketAddr,
+pub(crate) struct Proxy {
+    pub(crate) addr: SocketAddr,
     state: Arc<watch::Sender<Cable>>,
 }
 
 impl Proxy {
     /// Begins: whoever calls the proxy's address is led to the other one.
-    pub async fn to(target: SocketAddr) -> Self {
+    pub(crate) async fn to(target: SocketAddr) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let addr = listener.local_addr().unwrap();
         let state = Arc::new(watch::Sender::new(Cable::Whole));
@@ -66,12 +66,12 @@ impl Proxy {
         proxy
     }
 
-    pub fn set(&self, cable: Cable) {
+    pub(crate) fn set(&self, cable: Cable) {
         self.state.send_replace(cable);
     }
 
     /// Cuts it, and waits until nothing passes any more.
-    pub async fn end(&self) {
+    pub(crate) async fn end(&self) {
         self.set(Cable::Cut);
         self.state.closed().await;
     }

@@ -1,7 +1,8 @@
 //! What nodes say to each other.
 //!
 //! One frame is one [`Frame`], in [postcard](https://postcard.jamesmunns.com/wire-format)'s encoding, behind a head
-//! that never changes: magic byte, wire version, and the sender.
+//! that never changes: magic byte, wire version, checksum, and the sender. The checksum is CRC-32 of all that follows it,
+//! little-endian. A carrier is not believed: one was seen to deliver a large frame put together of wrong pieces.
 
 use std::sync::Arc;
 
@@ -17,6 +18,9 @@ const MAGIC: u8 = 0xB7;
 
 /// Version of the frames. A node steps over frames of another one, and says so.
 pub(crate) const FRAME_VERSION: u8 = 1;
+
+/// Where the checksum of a frame ends, and what it covers begins.
+const HEAD_BYTES: usize = 6;
 
 /// Kinds of frames: the variants of [`Frame`], whose encoding begins with their number.
 const KINDS: u8 = 7;
@@ -195,6 +199,8 @@ pub(crate) enum FrameError {
     Version(u8),
     #[error("a frame of {0} bytes; at most {FRAME_BYTES_MAX} are allowed")]
     TooLong(usize),
+    #[error("damaged on its way: its checksum is wrong")]
+    Damaged,
     /// A later build of this version may have more kinds.
     #[error("a frame of kind {0}, which this build does not know")]
     Kind(u8),
@@ -212,8 +218,9 @@ impl FrameError {
 
 impl<E: Serialize> Envelope<E> {
     pub(crate) fn encode(&self) -> Result<Vec<u8>, FrameError> {
-        let head = vec![MAGIC, FRAME_VERSION];
-        let bytes = postcard::to_extend(self, head).map_err(|error| FrameError::Malformed(error.to_string()))?;
+        let head = vec![MAGIC, FRAME_VERSION, 0, 0, 0, 0];
+        let mut bytes = postcard::to_extend(self, head).map_err(|error| FrameError::Malformed(error.to_string()))?;
+        seal(&mut bytes);
         if bytes.len() > FRAME_BYTES_MAX { Err(FrameError::TooLong(bytes.len())) } else { Ok(bytes) }
     }
 }
@@ -224,7 +231,10 @@ impl Envelope {
             return Err(FrameError::TooLong(bytes.len()));
         }
         match bytes {
-            [MAGIC, FRAME_VERSION, body @ ..] => {
+            [MAGIC, FRAME_VERSION, a, b, c, d, body @ ..] => {
+                if crc32fast::hash(body) != u32::from_le_bytes([*a, *b, *c, *d]) {
+                    return Err(FrameError::Damaged);
+                }
                 let malformed = |error: postcard::Error| FrameError::Malformed(error.to_string());
                 let ((node, epoch), body) = postcard::take_from_bytes(body).map_err(malformed)?;
                 if let Some(kind) = body.first().filter(|kind| **kind >= KINDS) {
@@ -235,9 +245,17 @@ impl Envelope {
                     _ => Err(FrameError::Malformed("bytes after its end".to_owned())),
                 }
             }
+            [MAGIC, FRAME_VERSION, ..] => Err(FrameError::Damaged),
             [MAGIC, version, ..] => Err(FrameError::Version(*version)),
             _ => Err(FrameError::Foreign),
         }
+    }
+}
+
+/// Writes the checksum into the head of a frame.
+pub(crate) fn seal(bytes: &mut [u8]) {
+    if let Some((head, body)) = bytes.split_at_mut_checked(HEAD_BYTES) {
+        head[2..].copy_from_slice(&crc32fast::hash(body).to_le_bytes());
     }
 }
 
@@ -269,7 +287,14 @@ mod tests {
         assert_eq!(Envelope::decode(&bytes), Ok(envelope()));
         assert_eq!(Envelope::decode(b"GET / HTTP/1.1"), Err(FrameError::Foreign));
         assert_eq!(Envelope::decode(&[MAGIC, 9]), Err(FrameError::Version(9)));
-        assert!(matches!(Envelope::decode(&[&bytes[..], &[0]].concat()), Err(FrameError::Malformed(_))));
+        assert_eq!(Envelope::decode(&bytes[..bytes.len() - 1]), Err(FrameError::Damaged));
+        assert!(matches!(Envelope::decode(&sealed(&[&bytes[..], &[0]])), Err(FrameError::Malformed(_))));
+    }
+
+    fn sealed(parts: &[&[u8]]) -> Vec<u8> {
+        let mut bytes = parts.concat();
+        seal(&mut bytes);
+        bytes
     }
 
     /// A later build may say more, behind the head that never changes.
@@ -279,7 +304,7 @@ mod tests {
         let bytes = leave.encode().unwrap();
         let [head @ .., last_kind, _stamp] = &bytes[..] else { panic!("a head, a kind and a stamp") };
         assert_eq!(*last_kind, KINDS - 1, "a new kind counts");
-        let later = [head, &[KINDS, 1, 2, 3]].concat();
+        let later = sealed(&[head, &[KINDS, 1, 2, 3]]);
         assert_eq!(Envelope::decode(&later), Err(FrameError::Kind(KINDS)));
         let mut future = bytes.clone();
         future[1] += 1;
@@ -293,8 +318,11 @@ mod tests {
             let mut bytes = envelope().encode().unwrap();
             let at = at.index(bytes.len());
             bytes[at] = byte;
-            let _ = Envelope::decode(&bytes);
-            let _ = Envelope::decode(&bytes[..cut.index(bytes.len())]);
+            let is_whole = bytes == envelope().encode().unwrap();
+            assert_eq!(Envelope::decode(&bytes).is_ok(), is_whole, "no damage of one byte goes unseen");
+            // With a checksum of its own it is read, whatever it says.
+            let _ = Envelope::decode(&sealed(&[&bytes]));
+            let _ = Envelope::decode(&sealed(&[&bytes[..cut.index(bytes.len())]]));
         }
     }
 }

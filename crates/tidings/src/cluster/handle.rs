@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tidings_wire::{NodeName, OriginTag, Pattern, TopicKind, TopicName, event::GapCause};
 
-use super::{Data, Envelope, Event, Frame, MemberState, Peer, Send, frame::WireEntry, gaps};
+use super::{Data, Envelope, Event, Frame, FrameError, MemberState, Peer, Send, frame::WireEntry, gaps};
 use crate::{
     Payload,
     hlc::AHEAD_MS_MAX,
@@ -70,6 +70,7 @@ impl Shared {
             Event::Received(envelope) => self.received(&mut log, now, envelope, &mut outcome),
             Event::Unreadable(node, error) if !error.is_of_another_version() => {
                 if let Some(cluster) = &mut log.cluster {
+                    cluster.damaged += u64::from(error == FrameError::Damaged);
                     cluster.refuse(&node, &error);
                 }
             }

@@ -2,7 +2,7 @@
 
 use tidings_wire::{NodeName, OriginTag};
 
-use super::{Beat, Frame, Holds, Send, handle::Outcome, serve};
+use super::{Beat, Frame, Holds, Send, handle::Outcome, raise, serve};
 use crate::{
     log::{NodeLog, Now},
     plant::{Plant, planted},
@@ -39,8 +39,8 @@ impl NodeLog {
         let Some(peer) = cluster.peers.get_mut(node) else { return };
         let had = peer.has(me);
         for (origin, stamp) in applied {
-            let has = peer.applied.entry(origin).or_default();
-            *has = stamp.max(*has);
+            raise(&mut peer.applied, origin, stamp);
+            raise(&mut cluster.most_told, origin, stamp);
         }
         // Somebody may wait for it, or for what was told first.
         outcome.news |= peer.has(me) > had || peer.interest.is_none();

@@ -43,6 +43,8 @@ pub(crate) use flush::Send;
 pub use frame::FRAME_BYTES_MAX;
 #[cfg(test)]
 pub(crate) use frame::WireEntry;
+#[cfg(any(test, fuzzing))]
+pub(crate) use frame::seal;
 pub(crate) use frame::{Beat, Data, Envelope, Frame, FrameError, Holds, Outgoing};
 pub(crate) use interest::{Bucket, Interest, Needs};
 pub(crate) use member::Members;
@@ -96,10 +98,15 @@ pub(crate) struct Cluster {
     /// Nodes that the carrier says are up.
     /// In an order: what a node does must not hang on a hash, or no seed could be replayed.
     pub(crate) peers: BTreeMap<NodeName, Peer>,
+    /// Of each origin the most that a peer has told to have. Looked at in every tick, where all peers' lists together
+    /// are a hundred times as long.
+    most_told: BTreeMap<OriginTag, u64>,
     /// Nodes that are up and whose link has ended, because they left or were refused: this start of them is not heard.
     closed: BTreeMap<NodeName, Option<OriginTag>>,
     /// Frames that were dropped because they were none, or in another's name.
     pub(crate) refused: u64,
+    /// Of these, those that were damaged on their way.
+    pub(crate) damaged: u64,
     /// An older node has this one's name.
     pub(crate) taken: bool,
     /// All nodes that were ever seen, for people.
@@ -134,7 +141,9 @@ impl Cluster {
     /// The carrier reaches a node, or another start of it speaks.
     fn open(&mut self, node: &NodeName, now: Now) -> bool {
         self.closed.remove(node);
-        self.peers.insert(node.clone(), Peer::default());
+        if self.peers.insert(node.clone(), Peer::default()).is_some() {
+            self.look_what_is_told();
+        }
         self.beat_to.insert(node.clone());
         self.members.set(node, MemberState::Up, None, now.wall_ms)
     }
@@ -142,6 +151,9 @@ impl Cluster {
     /// Ends the link to a node that the carrier still reaches.
     fn close(&mut self, node: &NodeName) -> Option<Peer> {
         let peer = self.peers.remove(node);
+        if peer.is_some() {
+            self.look_what_is_told();
+        }
         self.beat_to.remove(node);
         self.closed.insert(node.clone(), peer.as_ref().and_then(|peer| peer.origin));
         peer
@@ -252,8 +264,21 @@ impl Cluster {
 
     /// Other origins of which some peer has more than this node.
     fn lacking(&self, me: OriginTag, has: impl Fn(OriginTag) -> u64) -> BTreeSet<OriginTag> {
-        let told = self.peers.values().flat_map(|peer| &peer.applied);
-        let more = told.filter(|(origin, stamp)| **origin != me && **stamp > has(**origin));
+        let more = self.most_told.iter().filter(|(origin, stamp)| **origin != me && **stamp > has(**origin));
         more.map(|(origin, _)| *origin).collect()
     }
+
+    /// A peer has gone, and what only it had cannot be asked for.
+    fn look_what_is_told(&mut self) {
+        self.most_told.clear();
+        for (origin, stamp) in self.peers.values().flat_map(|peer| &peer.applied) {
+            raise(&mut self.most_told, *origin, *stamp);
+        }
+    }
+}
+
+/// Raises an origin's stamp, never lowers it.
+fn raise(stamps: &mut BTreeMap<OriginTag, u64>, origin: OriginTag, stamp: u64) {
+    let has = stamps.entry(origin).or_default();
+    *has = stamp.max(*has);
 }

@@ -2,15 +2,20 @@
 
 use std::{cell::Cell, collections::VecDeque};
 
-use tidings_wire::{State, topics};
+use tidings_wire::{Cursor, Events, OriginTag, State, Version, cursor::CURSOR_ORIGINS_MAX, topics};
 
 use super::{Beat, Cluster, Data, Envelope, Event, Frame, MemberState, Send, WireEntry};
 use crate::{
-    Hub,
+    Delivery, Hub, Payload, Start,
+    log::Message,
     plant::{Plant, plant},
+    testing::{self, HandClock},
 };
 
-topics! { VALUE: State<u64> = "value"; }
+topics! {
+    VALUE: State<u64> = "value";
+    LOG: Events<u64> = "log" keep 1_000;
+}
 
 /// Nodes of one cluster; frames travel when they are told to.
 struct Hands {
@@ -135,4 +140,70 @@ fn a_frame_that_is_refused_ends_the_link_until_its_node_starts_anew() {
     assert_eq!(b.value(&VALUE.at()), None, "it is not heard any more");
     hands.tell(1, frame(a.epoch() + 1, Frame::Beat(Beat::default())), &all);
     assert_eq!(b.nodes().pop().expect("a was seen").state, MemberState::Up, "another start of it");
+}
+
+/// A node that hears of more origins than a cursor lists: one message of each, a second apart.
+struct Crowd {
+    hub: Hub,
+    clock: HandClock,
+}
+
+impl Crowd {
+    fn new() -> Self {
+        let clock = HandClock::default();
+        let hub = Hub::builder("a").expect("a plain name").clock(clock.clone()).build_still(1);
+        hub.serve(LOG);
+        hub.shared.log().cluster = Some(Cluster::new(hub.limits(), 0));
+        Self { hub, clock }
+    }
+
+    fn apply(&self, origins: std::ops::Range<u64>) {
+        let shared = &self.hub.shared;
+        for nth in origins {
+            self.clock.advance(1);
+            let now = shared.now();
+            let version = Version::from_clock(now.wall_ms << 16, OriginTag::from_low_bits(nth));
+            let payload = Some(Payload::of(&nth).expect("a number"));
+            let mut log = shared.log();
+            let topic = shared.topic(&mut log, now, LOG.at().name().expect("a plain name")).expect("room");
+            log.apply(now, &topic, Message { version, stamp: 1, from: None, id: None, payload, gap: None });
+            drop(log);
+            shared.handle(Event::Tick);
+        }
+    }
+
+    /// What a reader is told that resumes: values, and gaps.
+    fn told_after(&self, cursor: &str) -> (Vec<u64>, usize) {
+        let mut reader = self.hub.reader().expect("within the limit");
+        reader.join(1, vec![(LOG.at().name().expect("a plain name").into(), Start::After(cursor.into()))]);
+        let (mut values, mut gaps) = (Vec::new(), 0);
+        for delivery in testing::read(&mut reader) {
+            match delivery {
+                Delivery::Message(entry) => {
+                    values.push(entry.payload.as_ref().and_then(|payload| payload.decode().ok()).expect("a number"));
+                }
+                Delivery::Gap { .. } => gaps += 1,
+                _ => {}
+            }
+        }
+        (values, gaps)
+    }
+}
+
+#[test]
+fn a_crowd_of_origins_keeps_cursors_short_and_costs_nobody_a_message() {
+    let crowd = Crowd::new();
+    let none_of_them = crowd.hub.cursor();
+    crowd.apply(0..200);
+    let oldest = crowd.hub.cursor();
+    crowd.apply(200..300);
+    let listed = crowd.hub.cursor().parse::<Cursor>().expect("not too long").iter().count();
+    assert_eq!(listed, CURSOR_ORIGINS_MAX);
+    assert_eq!(crowd.told_after(&oldest), ((200..300).collect(), 0), "it lists those that have left since");
+    // That it does not list an origin may mean that its reader has seen nothing of it, or all.
+    assert_eq!(crowd.told_after(&none_of_them), ((0..300).collect(), 1), "a gap, and all that is kept");
+    crowd.clock.advance(61);
+    let late = crowd.hub.cursor();
+    crowd.hub.publish(&LOG.at(), &300).expect("inside all limits");
+    assert_eq!(crowd.told_after(&late), (vec![300], 0), "what it does not list, its reader has seen");
 }

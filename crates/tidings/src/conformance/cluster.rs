@@ -279,6 +279,29 @@ pub async fn confirmed_by_those_that_have_it(engine: &dyn TestEngine) {
     assert_eq!(answer.map_err(|error| error.confirmed), Err(0));
 }
 
+/// What nobody reads on a node is not sent to it; a pattern below two plain segments asks for no more than it matches.
+pub async fn signals_go_where_they_are_heard(engine: &dyn TestEngine) {
+    const COUNT: u64 = 500;
+    let [alpha, beta, gamma] = three(engine).await;
+    let mut pattern = ready(&beta, "conformance/seven/**").await;
+    for number in 1..=COUNT {
+        alpha.broadcast("conformance/eight/a", payload(number)).expect("inside all limits");
+        alpha.broadcast("conformance/seven/a", payload(number)).expect("inside all limits");
+        // One at a time: a Signal keeps few.
+        expect(&mut pattern, number).await;
+    }
+    let last = alpha.broadcast("conformance/eight/a", payload(0)).expect("inside all limits");
+    alpha.replicated_within(&last, 2, PATIENCE).await.expect("both are up");
+    let counts = |node: &Hub| {
+        let member = alpha.nodes().into_iter().find(|member| member.node == *node.node_name()).expect("it is up");
+        (member.sent, member.spared)
+    };
+    let ((sent, spared), (sent_to_none, spared_to_none)) = (counts(&beta), counts(&gamma));
+    assert!(sent >= COUNT && spared > COUNT, "beta reads one of two topics: {sent} sent, {spared} spared");
+    assert_eq!(sent_to_none, 0, "gamma reads none");
+    assert!(spared_to_none > 2 * COUNT, "{spared_to_none}");
+}
+
 /// Promise 4: a publisher does not wait for a peer that takes nothing, and the others hear it.
 pub async fn a_stopped_peer_slows_nobody(engine: &dyn TestEngine) {
     let hubs = three(engine).await;

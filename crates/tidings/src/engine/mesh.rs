@@ -46,6 +46,7 @@ struct State {
 
 #[derive(Debug)]
 struct Node {
+    epoch: u64,
     inbound: Inbound,
     /// Whom it was told to be up.
     sees: BTreeSet<NodeName>,
@@ -55,7 +56,7 @@ struct Node {
 #[derive(Debug)]
 pub struct MeshCarrier {
     mesh: Mesh,
-    me: Mutex<Option<NodeName>>,
+    me: Mutex<Option<Me>>,
 }
 
 impl Mesh {
@@ -103,12 +104,17 @@ impl Mesh {
     /// # Panics
     /// When the name is not valid for a node.
     pub fn kill(&self, node: &str) {
-        self.remove(&name(node));
+        self.change(|state| {
+            state.nodes.remove(&name(node));
+        });
     }
 
-    fn remove(&self, node: &NodeName) {
+    /// Takes out this start of a node. Another one may have its name by now.
+    fn remove(&self, me: &Me) {
         self.change(|state| {
-            state.nodes.remove(node);
+            if state.nodes.get(&me.node).is_some_and(|node| node.epoch == me.epoch) {
+                state.nodes.remove(&me.node);
+            }
         });
     }
 
@@ -159,16 +165,17 @@ impl Carrier for MeshCarrier {
             if lock(&self.mesh.0).nodes.contains_key(&me.node) {
                 return Err(EngineError::NameTaken { node: me.node });
             }
-            *lock(&self.me) = Some(me.node.clone());
+            *lock(&self.me) = Some(me.clone());
             self.mesh.change(|state| {
-                state.nodes.insert(me.node, Node { inbound, sees: BTreeSet::new() });
+                let Me { node, epoch } = me;
+                state.nodes.insert(node, Node { epoch, inbound, sees: BTreeSet::new() });
             });
             Ok(())
         })
     }
 
     fn send(&self, to: &NodeName, frame: Bytes) -> Result<(), SendError> {
-        let me = lock(&self.me).clone().ok_or(SendError::Unknown)?;
+        let me = lock(&self.me).as_ref().map(|me| me.node.clone()).ok_or(SendError::Unknown)?;
         self.mesh.send(&me, to, frame)
     }
 

@@ -18,6 +18,7 @@ use crate::{
     lock,
     log::{Now, Place},
     mailbox::Found,
+    plant::{Plant, planted},
     topic::Topic,
 };
 
@@ -63,6 +64,10 @@ impl Reader {
         if self.patterns.len() >= max {
             return Err(SubscribeError::TooManyPatterns { max });
         }
+        if self.patterns.is_empty() {
+            // Many readers have one pattern.
+            self.patterns.reserve_exact(1);
+        }
         let entry = self.patterns.vacant_entry();
         let hold = entry.key() as u32;
         let key = self.shared.listen_pattern(pattern, &self.mailbox, hold);
@@ -95,7 +100,7 @@ impl Reader {
             return Err(SubscribeError::TooManyOfReader { max: self.shared.limits.reader_topics_max });
         }
         let forgotten = match &begin {
-            Begin::After(seen) => self.shared.has_forgotten_above(seen),
+            Begin::After(seen) => !planted(Plant::PatternForgetsForgotten) && self.shared.has_forgotten_above(seen),
             Begin::Now | Begin::Retained(_) => false,
         };
         let cause = cause.or(forgotten.then_some(GapCause::Evicted));

@@ -1,6 +1,6 @@
 //! Topics and patterns come and go.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use tidings_wire::{Pattern, TopicKind, TopicName, event::GapCause};
 
@@ -111,6 +111,10 @@ impl Reader {
         let strict = self.waiting.is_empty();
         self.waiting.push_back(Waiting { call, wanted: held, deadline_ms });
         refused.extend(self.begin_waiting(strict, too_early));
+        if self.waiting.is_empty() {
+            // Few joins wait, and a reader that is idle holds no memory for those that do.
+            self.waiting = VecDeque::new();
+        }
         refused
     }
 
@@ -208,6 +212,10 @@ impl Reader {
         // A beat is a join without topics: nothing to tell.
         if topics > 0 {
             tracing::debug!(call, topics, refused_cursors, index = place.index, "a reader joins");
+        }
+        if self.joining.is_empty() {
+            // Mostly one at a time.
+            self.joining.reserve_exact(1);
         }
         self.joining.push_back(Joining { call, index: place.index, cursor: place.text });
         self.ask_for_round(place.index);
@@ -358,6 +366,10 @@ impl Reader {
         let max = self.shared.limits.reader_topics_max;
         if !self.has_room() {
             return Err(SubscribeError::TooManyOfReader { max });
+        }
+        if self.slots.is_empty() {
+            // Many readers have one topic.
+            self.slots.reserve_exact(1);
         }
         let entry = self.slots.vacant_entry();
         let at = entry.key() as u32;

@@ -221,3 +221,18 @@ fn a_topic_that_begins_again_does_not_look_as_if_nothing_had_been_on_it() {
     assert!(!begins(TopicKind::Events).has_let_go_above(&seen(forgotten.clone())), "what it covers is not lacking");
     assert!(!begins(TopicKind::State).has_let_go_above(&Seen::default()));
 }
+
+proptest! {
+    /// Other tests keep four entries; here there are enough for every step of the search.
+    #[test]
+    fn a_place_is_found_from_the_newest_as_from_the_oldest(gaps in prop::collection::vec(1..4_u64, 0..70), at in 0..220_u64) {
+        let mut long = ring(TopicKind::Events, Cursor::default());
+        (long.keep.count, long.bytes_max) = (100, usize::MAX);
+        let mut index = 0;
+        for gap in gaps {
+            index += gap;
+            long.push(entry(index, index, 0, index, Some(2), 0), 0);
+        }
+        prop_assert_eq!(long.above(at), long.entries.partition_point(|entry| entry.index <= at));
+    }
+}

@@ -148,6 +148,8 @@ planted_bugs! {
     sees_an_index_that_is_read_after_the_inbox: IndexAfterInbox in Whole;
     sees_an_index_that_is_stored_before_the_marks: IndexBeforeMarks in Whole;
     sees_a_wake_up_before_the_index: WakeBeforeIndex in Last;
+    sees_a_publisher_that_marks_over_an_inbox: OwnRoundOverInbox in Whole;
+    sees_a_wake_up_that_is_left_to_another_round: WakesForAnotherRound in Last;
     sees_a_mailbox_that_is_emptied_before_the_index_is_loaded: MailboxBeforeIndex in Whole;
     sees_a_reader_that_looks_before_it_waits: LooksBeforeItWaits in Mailbox;
     sees_a_stamp_that_is_not_appended_in_one_step: StampBeforeAppend in Whole;

@@ -33,7 +33,7 @@ pub(super) enum Plan {
     Whole,
     /// A mailbox alone: a shard that marks it and moves on, and a reader that waits.
     Mailbox,
-    /// One message on each topic and no cut: a wake-up that is lost is made good by none that follows.
+    /// One message on each topic, at once, and no cut: a wake-up that is lost is made good by none that follows.
     Last,
     /// Rings hold one message: most readers are too slow.
     ShortRings,
@@ -90,7 +90,9 @@ pub(super) fn run(plan: Plan) {
     let clock = HandClock::default();
     // Batches of two: a reader is cut short among its messages, too.
     let builder = Hub::builder("alpha").expect("a valid name").clock(clock.clone());
-    let hub = builder.limits(|limits| limits.batch_messages_max = 2).build_still(1);
+    let builder = builder.limits(|limits| limits.batch_messages_max = 2);
+    // Rounds by the shard's task alone, or by whoever publishes, too.
+    let hub = if thread_rng().gen_bool(0.5) { builder.build_still(1) } else { builder.build_without_tasks(1) };
     match plan {
         Plan::Whole | Plan::Last | Plan::Pattern => drop(hub.serve(WHOLE)),
         Plan::ShortRings => drop(hub.serve(SHORT)),
@@ -126,7 +128,13 @@ pub(super) fn run(plan: Plan) {
     for publisher in publishers {
         published.extend(publisher.join().expect("publishing does not panic"));
     }
-    published.extend((0..TOPICS).map(|topic| publish(&hub, topic, END)));
+    if plan == Plan::Last {
+        let ends = (0..TOPICS).map(|topic| (topic, hub.clone()));
+        let ends: Vec<_> = ends.map(|(topic, hub)| thread::spawn(move || publish(&hub, topic, END))).collect();
+        published.extend(ends.into_iter().map(|end| end.join().expect("publishing does not panic")));
+    } else {
+        published.extend((0..TOPICS).map(|topic| publish(&hub, topic, END)));
+    }
     let told = reader.join().expect("reading does not panic");
     let may_gap = matches!(plan, Plan::ShortRings | Plan::Forgotten);
     check(&told, &published, plan == Plan::State, may_gap);
@@ -159,7 +167,7 @@ fn mailbox() {
             }));
         })
     };
-    assert!(mailbox.mark(0), "the shard puts it on its list");
+    assert!(mailbox.mark(0, 1), "the shard puts it on its list");
     marked.store(1, Ordering::Release);
     mailbox.wake();
     reader.join().expect("reading does not panic");

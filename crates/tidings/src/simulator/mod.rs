@@ -24,6 +24,9 @@ use crate::plant::{Plant, plant};
 /// Seeds that every run of the tests tries; `TIDINGS_SEEDS` sets another number.
 const SEEDS: u64 = 2_000;
 
+/// Seeds of a hundred nodes, some ten seconds each; `TIDINGS_LARGE_SEEDS` sets another number.
+const LARGE_SEEDS: u64 = 3;
+
 fn run(seed: u64, plan: Plan) -> Result<World, Fault> {
     let mut world = World::new(seed, plan);
     world.run()?;
@@ -91,9 +94,11 @@ fn who_is_away_for_long_is_told_what_is_gone() {
 
 #[test]
 fn a_hundred_nodes_converge() {
-    for seed in 0..env("TIDINGS_LARGE_SEEDS").unwrap_or(1) {
-        if let Err(fault) = run(seed, Plan::large()) {
-            panic!("seed {seed} of a hundred nodes: {fault}");
+    for seed in 0..env("TIDINGS_LARGE_SEEDS").unwrap_or(LARGE_SEEDS) {
+        if let Err(fault) = run(seed, Plan::large(seed)) {
+            panic!(
+                "seed {seed} of a hundred nodes: {fault}\nreplay: TIDINGS_PLAN=large TIDINGS_SEED={seed} cargo test -p tidings simulator::replay -- --nocapture"
+            );
         }
     }
 }
@@ -108,6 +113,7 @@ fn replay() {
         Ok("absent") => Plan::absent(seed),
         Ok("calm") => Plan::calm(seed),
         Ok("signals") => Plan::calm_signals(seed),
+        Ok("large") => Plan::large(seed),
         _ => Plan::faults(seed),
     };
     match run(seed, Plan { verbose: true, ..plan }) {
@@ -123,6 +129,7 @@ fn finds(bug: Plant) -> Option<(u64, Fault)> {
         let plan = match seed % 10 {
             _ if bug == Plant::DeletionsNotSynced => Plan::absent(seed),
             _ if bug == Plant::ForgottenBeginsAnew => Plan::forgetful(seed),
+            _ if bug == Plant::PatternForgetsForgotten => Plan::forgetful(seed),
             9 => Plan::calm(seed),
             8 => Plan::calm_signals(seed),
             6 | 7 => Plan::aged(seed),
@@ -160,4 +167,7 @@ planted_bugs! {
     sees_what_nobody_asked_for_forgotten: InterestFloorIgnored;
     sees_a_pull_that_hides_signals: PullHidesSignals;
     sees_a_deletion_undone_by_a_sync: DeletionsNotSynced;
+    sees_a_topic_that_is_not_introduced: TopicNotIntroduced;
+    sees_a_pattern_that_forgets_what_is_forgotten: PatternForgetsForgotten;
+    sees_a_retry_that_is_applied: RetryApplied;
 }

@@ -9,7 +9,7 @@ use std::{
     task::{Context, Waker},
 };
 
-use tidings_wire::{Cursor, OriginTag, TopicName, event::GapCause};
+use tidings_wire::{Cursor, OriginTag, Pattern, TopicName, event::GapCause};
 
 use crate::{Clock, Delivery, Hub, Reader, Start, shard::Round};
 
@@ -58,6 +58,15 @@ pub(super) enum Heard {
         topic: TopicName,
         cause: GapCause,
     },
+    /// Of all topics of a pattern.
+    PatternGap {
+        pattern: Pattern,
+        cause: GapCause,
+    },
+    /// The values of a pattern are through.
+    Complete {
+        pattern: Pattern,
+    },
     Rewound,
     /// The stream was cut, and opened again elsewhere.
     Moved,
@@ -68,7 +77,7 @@ impl Heard {
     pub(super) fn topic(&self) -> Option<&TopicName> {
         match self {
             Self::Message { topic, .. } | Self::Snapshot { topic, .. } | Self::Gap { topic, .. } => Some(topic),
-            Self::Rewound | Self::Moved => None,
+            Self::PatternGap { .. } | Self::Complete { .. } | Self::Rewound | Self::Moved => None,
         }
     }
 }
@@ -79,16 +88,16 @@ const BEAT_CALL: u64 = 0;
 /// How often a stream beats, in milliseconds.
 const BEAT_MS: u64 = 500;
 
-/// A plain client: topics, a cursor, and everything that it was told.
+/// A plain client: topics or a pattern, a cursor, and everything that it was told.
 pub(super) struct SimulatedReader {
     pub(super) node: usize,
     pub(super) reader: Option<Reader>,
-    /// What it holds, and where each began: `None` until its join is told.
-    pub(super) topics: BTreeMap<TopicName, Option<Cursor>>,
+    /// What it holds, and where each began: `None` until its join is told. A pattern is held alone.
+    pub(super) holds: BTreeMap<Pattern, Option<Cursor>>,
     /// What its node held of each when that was told: who begins now is not told of it.
     pub(super) held: BTreeMap<TopicName, Option<u64>>,
-    /// The topics of each join that is not told yet.
-    calls: BTreeMap<u64, Vec<TopicName>>,
+    /// What each join holds that is not told yet.
+    calls: BTreeMap<u64, Vec<Pattern>>,
     call: u64,
     beat_ms: u64,
     /// The last `id:`.
@@ -101,12 +110,12 @@ pub(super) struct SimulatedReader {
 }
 
 impl SimulatedReader {
-    pub(super) fn new(node: usize, topics: Vec<TopicName>) -> Self {
-        let topics = topics.into_iter().map(|topic| (topic, None)).collect();
+    pub(super) fn new(node: usize, holds: Vec<Pattern>) -> Self {
+        let holds = holds.into_iter().map(|held| (held, None)).collect();
         let (reader, calls, call, beat_ms, cursor, heard) = Default::default();
         let (stalled_until_ms, away_until_ms) = (0, 0);
         let held = BTreeMap::new();
-        Self { node, reader, topics, held, calls, call, beat_ms, cursor, heard, stalled_until_ms, away_until_ms }
+        Self { node, reader, holds, held, calls, call, beat_ms, cursor, heard, stalled_until_ms, away_until_ms }
     }
 
     /// Opens a stream at a node: topics that had begun go on after the cursor, the others begin now.
@@ -119,28 +128,43 @@ impl SimulatedReader {
             (Some(cursor), Some(_)) => Start::After(cursor.clone()),
             _ => Start::Now,
         };
-        let topics = self.topics.iter().map(|(topic, began)| (topic.clone(), start(began))).collect();
-        self.join(topics);
+        let wanted = self.holds.iter().map(|(held, began)| (held.clone(), start(began))).collect();
+        self.join(wanted);
     }
 
-    /// Takes a topic, or lets it go where it is held.
+    /// The pattern that it holds, if it does.
+    fn pattern(&self) -> Option<Pattern> {
+        self.holds.keys().find(|held| held.as_topic().is_none()).cloned()
+    }
+
+    /// Takes a topic, or lets it go where it is held. Who holds a pattern lets that go, and takes it anew.
     pub(super) fn change(&mut self, topic: TopicName) {
+        let pattern = self.pattern();
         let Some(reader) = &mut self.reader else { return };
-        if self.topics.remove(&topic).is_some() {
-            reader.leave(&(&topic).into());
-            self.heard.retain(|heard| heard.topic() != Some(&topic));
-            self.calls.values_mut().for_each(|topics| topics.retain(|held| *held != topic));
-        } else {
-            self.topics.insert(topic.clone(), None);
-            self.join(vec![(topic, Start::Now)]);
+        let changed = pattern.clone().unwrap_or_else(|| (&topic).into());
+        let held = self.holds.remove(&changed).is_some();
+        if held {
+            reader.leave(&changed);
+            match pattern {
+                Some(_) => {
+                    self.heard.clear();
+                    self.held.clear();
+                }
+                None => self.heard.retain(|heard| heard.topic() != Some(&topic)),
+            }
+            self.calls.values_mut().for_each(|holds| holds.retain(|held| *held != changed));
+        }
+        if !held || changed.as_topic().is_none() {
+            self.holds.insert(changed.clone(), None);
+            self.join(vec![(changed, Start::Now)]);
         }
     }
 
-    fn join(&mut self, topics: Vec<(TopicName, Start)>) {
+    fn join(&mut self, wanted: Vec<(Pattern, Start)>) {
         self.call += 1;
-        self.calls.insert(self.call, topics.iter().map(|(topic, _)| topic.clone()).collect());
+        self.calls.insert(self.call, wanted.iter().map(|(held, _)| held.clone()).collect());
         if let Some(reader) = &mut self.reader {
-            reader.join(self.call, topics.into_iter().map(|(topic, start)| (topic.into(), start)).collect());
+            reader.join(self.call, wanted);
         }
     }
 
@@ -170,19 +194,20 @@ impl SimulatedReader {
                 let value = entry.and_then(|entry| entry.payload.as_ref()?.decode().ok());
                 self.heard.push(Heard::Snapshot { topic, value });
             }
-            Delivery::Gap { topic, cause } => {
-                if let Some(topic) = topic.as_topic() {
-                    self.heard.push(Heard::Gap { topic, cause });
-                }
-            }
-            Delivery::Complete { .. } => {}
+            Delivery::Gap { topic: pattern, cause } => self.heard.push(match pattern.as_topic() {
+                Some(topic) => Heard::Gap { topic, cause },
+                None => Heard::PatternGap { pattern, cause },
+            }),
+            Delivery::Complete { pattern } => self.heard.push(Heard::Complete { pattern }),
             Delivery::Rewound => self.heard.push(Heard::Rewound),
             Delivery::Joined { call, cursor } => {
-                for topic in self.calls.remove(&call).unwrap_or_default() {
-                    if let Some(began @ None) = self.topics.get_mut(&topic) {
+                for held in self.calls.remove(&call).unwrap_or_default() {
+                    if let Some(began @ None) = self.holds.get_mut(&held) {
                         *began = cursor.parse().ok().map(|cursor| with_retired(cursor, hub));
-                        let value = super::model::held(hub, &topic);
-                        self.held.insert(topic, value);
+                        for info in hub.topics_of(&held) {
+                            let value = super::model::held(hub, &info.topic);
+                            self.held.insert(info.topic, value);
+                        }
                     }
                 }
                 self.cursor = Some(cursor);

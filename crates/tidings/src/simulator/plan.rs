@@ -37,6 +37,10 @@ pub(super) struct Plan {
     pub(super) stalls_per_mille: u64,
     /// Readers that take a topic more, or let one go.
     pub(super) changes_per_mille: u64,
+    /// Readers that hold a pattern instead of topics.
+    pub(super) patterns_per_mille: u64,
+    /// Publishes that have an id and are tried again, most of them at another node.
+    pub(super) retries_per_mille: u64,
     /// Nodes forget topics that nobody would miss.
     pub(super) forgets_per_mille: u64,
     pub(super) clock_error_ms: u64,
@@ -70,6 +74,8 @@ impl Plan {
             stalls_per_mille: *random.pick(&[0, 0, 10]),
             changes_per_mille: *random.pick(&[0, 0, 20]),
             forgets_per_mille: *random.pick(&[0, 20]),
+            patterns_per_mille: *random.pick(&[0, 400]),
+            retries_per_mille: *random.pick(&[0, 200]),
             clock_error_ms: *random.pick(&[0, 50, 5_000]),
             resend_max: *random.pick(&[None, Some(3), Some(20)]),
             sorts: if random.per_mille(300) { &[Value, Long] } else { &[Value, Short, Long, Signal] },
@@ -158,16 +164,22 @@ impl Plan {
         Self { moves_per_mille: 0, changes_per_mille: 30, sorts: &[Value, Long, Signal], ..Self::calm(seed) }
     }
 
-    pub(super) fn large() -> Self {
-        let (steps, settle_steps) = (30, 100);
+    /// A hundred nodes. The first seed loses frames; in the others nodes die, and links are cut, too.
+    pub(super) fn large(seed: u64) -> Self {
+        let faults = Self::faults(seed + 1);
+        let (steps, settle_steps, deaths_per_mille) = if seed == 0 { (30, 100, 0) } else { (40, 150, 100) };
         Self {
             nodes: 100,
             readers: 100,
             steps,
             settle_steps,
+            deaths_per_mille,
+            cuts_per_mille: if seed == 0 { 0 } else { 100 },
             publishes_per_mille: 900,
             loss_per_mille: 20,
-            ..Self::faults(1)
+            patterns_per_mille: 200,
+            retries_per_mille: 200,
+            ..faults
         }
     }
 

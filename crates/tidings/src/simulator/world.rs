@@ -1,7 +1,9 @@
 //! The world of one seed: what is published, what goes wrong, who reads.
 
+mod writes;
+
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     fmt::Write as _,
     sync::{
         Arc,
@@ -9,7 +11,7 @@ use std::{
     },
 };
 
-use tidings_wire::{Events, State, TopicKind, TopicName, topics};
+use tidings_wire::{Events, Pattern, State, TopicName, topics};
 
 use super::{
     model::{self, Fault, Model},
@@ -19,7 +21,7 @@ use super::{
     random::Random,
 };
 use crate::{
-    Hub, Limits, Payload,
+    Hub, Limits,
     cluster::{Cluster, Envelope, Event, Send},
     shard::Round,
 };
@@ -42,8 +44,12 @@ pub(super) struct World {
     network: Network,
     /// Verdicts of the carrier that are still to come: when, who, of whom.
     verdicts: BTreeMap<(u64, usize, usize), bool>,
+    /// The same without the time: a hundred nodes have ten thousand of them.
+    due: HashSet<(usize, usize)>,
     starts: u64,
     value: u64,
+    /// Writes that will be tried again, by when.
+    retries: BTreeMap<(u64, u64), (usize, TopicName)>,
     model: Model,
 }
 
@@ -57,8 +63,10 @@ impl World {
             readers: Vec::new(),
             network,
             verdicts: BTreeMap::new(),
+            due: HashSet::new(),
             starts: 0,
             value: 0,
+            retries: BTreeMap::new(),
             model: Model::default(),
             plan,
         };
@@ -74,8 +82,11 @@ impl World {
         self.settle(30);
         for _ in 0..self.plan.readers {
             let node = self.random.below(self.plan.nodes as u64) as usize;
-            let topics = self.some_topics();
-            self.readers.push(SimulatedReader::new(node, topics));
+            let holds = match self.random.per_mille(self.plan.patterns_per_mille) {
+                true => vec![self.pattern()],
+                false => self.some_topics().iter().map(Pattern::from).collect(),
+            };
+            self.readers.push(SimulatedReader::new(node, holds));
         }
         self.open_readers();
         for _ in 0..self.plan.steps {
@@ -108,7 +119,12 @@ impl World {
             limits.bytes_max = self.plan.bytes_max.unwrap_or(limits.bytes_max);
         };
         let builder = Hub::builder(&format!("n{node}")).expect("a plain name");
-        let hub = builder.limits(limits).clock(clock).build_still(self.starts);
+        let builder = builder.limits(limits).clock(clock);
+        // Every other node marks by its publishers, too.
+        let hub = match self.starts % 2 {
+            0 => builder.build_without_tasks(self.starts),
+            _ => builder.build_still(self.starts),
+        };
         hub.serve(VALUE);
         hub.serve(LOG);
         hub.serve(LONG);
@@ -133,6 +149,7 @@ impl World {
 
     fn something_happens(&mut self) {
         let plan = self.plan.clone();
+        self.retry();
         let mut publishes = plan.publishes_per_mille;
         while self.random.per_mille(publishes.min(900)) {
             self.publish();
@@ -212,6 +229,14 @@ impl World {
         topics
     }
 
+    fn pattern(&mut self) -> Pattern {
+        // Of all topics only where there are Signals: a node that nobody asked for those has not got them, and says so.
+        let all = self.plan.sorts.contains(&TopicSort::Signal) && self.random.per_mille(300);
+        let topic = self.topic();
+        let family = topic.segments().next().unwrap_or_default();
+        Pattern::new(&if all { "**".to_owned() } else { format!("{family}/*") }).expect("a plain pattern")
+    }
+
     fn topic(&mut self) -> TopicName {
         let sort = *self.random.pick(self.plan.sorts);
         let name = match sort {
@@ -221,26 +246,6 @@ impl World {
             TopicSort::Signal => format!("signal/{}", self.random.below(4)),
         };
         TopicName::new(&name).expect("a plain name")
-    }
-
-    fn publish(&mut self) {
-        let alive: Vec<usize> = (0..self.nodes.len()).filter(|node| self.nodes[*node].is_some()).collect();
-        let node = *self.random.pick(&alive);
-        let topic = self.topic();
-        self.value += 1;
-        let value = self.value;
-        let Some(SimulatedNode { hub, .. }) = &self.nodes[node] else { return };
-        let clears = topic.as_str().starts_with("value/") && self.random.per_mille(100);
-        let published = if clears {
-            hub.clear(topic.as_str())
-        } else {
-            hub.broadcast(topic.as_str(), Payload::of(&value).expect("a number"))
-        };
-        let published = published.expect("inside all limits");
-        self.log(|| format!("n{node} publishes {value} on {topic} as {}", published.stamp));
-        let kind = hub.kind(&topic).unwrap_or(TopicKind::Signal);
-        self.model.published(topic, kind, published.version, published.stamp, (!clears).then_some(value));
-        self.tell(node, Event::Flush);
     }
 
     fn send(&mut self, node: usize, sends: Vec<Send>) {
@@ -324,12 +329,10 @@ impl World {
             for other in (0..self.nodes.len()).filter(|other| *other != node) {
                 let Some(SimulatedNode { sees, .. }) = &self.nodes[node] else { continue };
                 let reaches = self.nodes[other].is_some() && !self.network.is_cut(other, node);
-                let due = |verdict: bool| {
-                    self.verdicts.keys().any(|(_, who, whom)| (*who, *whom) == (node, other)) && verdict == reaches
-                };
-                if sees.contains(&other) != reaches && !due(reaches) {
+                if sees.contains(&other) != reaches && !self.due.contains(&(node, other)) {
                     let delay_ms = if reaches { 20 } else { LEASE_MS };
                     self.verdicts.insert((now_ms + delay_ms, node, other), reaches);
+                    self.due.insert((node, other));
                 }
             }
         }
@@ -339,6 +342,7 @@ impl World {
                 return;
             }
             let up = entry.remove();
+            self.due.remove(&(node, other));
             let still = self.nodes[other].is_some() && !self.network.is_cut(other, node);
             let Some(SimulatedNode { sees, .. }) = &mut self.nodes[node] else { continue };
             if up != still || !(if up { sees.insert(other) } else { sees.remove(&other) }) {
@@ -374,7 +378,7 @@ impl World {
     }
 
     pub(super) fn gaps(&self) -> usize {
-        let told = |heard: &&Heard| matches!(heard, Heard::Gap { .. } | Heard::Rewound);
+        let told = |heard: &&Heard| matches!(heard, Heard::Gap { .. } | Heard::PatternGap { .. } | Heard::Rewound);
         self.readers.iter().map(|reader| reader.heard.iter().filter(told).count()).sum()
     }
 

@@ -1,0 +1,213 @@
+//! A node's process: it publishes, listens, and tells what it hears.
+
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::Args;
+use tidings::{
+    Clock, Delivery, Hub, MemberState,
+    wire::{Events, State, topics},
+};
+use tidings_zenoh::{Address, Discovery, Tls, Zenoh, ZenohOptions};
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader, stdin},
+    time::{MissedTickBehavior, interval},
+};
+
+use crate::protocol::{Order, Standing, Told};
+
+topics! {
+    /// Numbers 1, 2, 3 … of one start of a node.
+    pub NUMBERS(node: String, epoch: u64): Events<u64> = "chaos/numbers/{node}/{epoch}" keep 20_000, "1d";
+    /// Values that all nodes write.
+    pub VALUE(key: u32): State<u64> = "chaos/value/{key}";
+}
+
+/// Keys of [`VALUE`].
+const KEYS: u32 = 20;
+
+/// How a node begins.
+#[derive(Debug, Clone, Args)]
+pub struct NodeArgs {
+    #[arg(long)]
+    name: String,
+    #[arg(long, default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    #[arg(long, value_delimiter = ',')]
+    peers: Vec<Address>,
+    #[arg(long)]
+    dns: Option<Address>,
+    #[arg(long)]
+    multicast: bool,
+    #[arg(long)]
+    no_gossip: bool,
+    #[arg(long, default_value_t = 1_500)]
+    lease_ms: u64,
+    /// Milliseconds by which its clock is wrong.
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
+    clock_ms: i64,
+    #[arg(long)]
+    secret: Option<String>,
+    /// A folder with ca.pem, cert.pem and key.pem.
+    #[arg(long)]
+    tls: Option<PathBuf>,
+}
+
+impl NodeArgs {
+    fn options(&self) -> ZenohOptions {
+        let tls = self.tls.as_ref().map(|folder| Tls {
+            authority: folder.join("ca.pem"),
+            certificate: folder.join("cert.pem"),
+            key: folder.join("key.pem"),
+        });
+        let mut options = ZenohOptions::default()
+            .listen(self.listen)
+            .gossip(!self.no_gossip)
+            .lease(Duration::from_millis(self.lease_ms))
+            .secret(self.secret.clone())
+            .tls(tls)
+            .discover(Discovery::Static(self.peers.iter().cloned().collect()));
+        if let Some(name) = &self.dns {
+            options = options.discover(Discovery::Dns { name: name.clone() });
+        }
+        if self.multicast {
+            options = options.discover(Discovery::multicast());
+        }
+        options
+    }
+}
+
+/// The machine's clock, but wrong.
+struct WrongClock {
+    by_ms: i64,
+    start: std::time::Instant,
+}
+
+impl Clock for WrongClock {
+    fn wall_ms(&self) -> u64 {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(now.as_millis()).unwrap_or(u64::MAX).saturating_add_signed(self.by_ms)
+    }
+
+    fn monotonic_ms(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the runner reads it")]
+fn tell(told: &Told) {
+    println!("{}", serde_json::to_string(told).expect("what is told has a JSON form"));
+}
+
+/// A node that publishes.
+struct Node {
+    hub: Hub,
+    name: String,
+    published: u64,
+}
+
+/// Runs a node until it is told to leave, or its runner has gone.
+///
+/// # Errors
+/// What keeps it from beginning.
+pub async fn run(args: NodeArgs) -> Result<(), String> {
+    let clock = WrongClock { by_ms: args.clock_ms, start: std::time::Instant::now() };
+    let hub = Hub::builder(&args.name).map_err(|error| error.to_string())?.clock(clock).build();
+    hub.serve(NUMBERS);
+    hub.serve(VALUE);
+    tokio::spawn(listen(hub.clone()));
+    tokio::spawn(watch(hub.clone()));
+    hub.connect(Zenoh::new(args.options())).await.map_err(|error| error.to_string())?;
+    tell(&Told::Ready { epoch: hub.epoch() });
+    let mut node = Node { hub, name: args.name, published: 0 };
+    let mut orders = BufReader::new(stdin()).lines();
+    let mut load = interval(Duration::from_secs(3_600));
+    load.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut loaded = false;
+    loop {
+        tokio::select! {
+            line = orders.next_line() => {
+                let Ok(Some(line)) = line else { return Ok(()) };
+                match serde_json::from_str(&line).map_err(|error| error.to_string())? {
+                    Order::Load(0) => loaded = false,
+                    Order::Load(per_s) => {
+                        load = interval(Duration::from_secs(1) / per_s);
+                        load.set_missed_tick_behavior(MissedTickBehavior::Delay);
+                        loaded = true;
+                    }
+                    Order::Mark => {
+                        node.publish();
+                        tell(&Told::Marked { number: node.published });
+                    }
+                    Order::Stand(asked) => tell(&Told::Stands(node.standing(asked))),
+                    Order::Leave => {
+                        node.hub.leave().await;
+                        return Ok(());
+                    }
+                }
+            }
+            _ = load.tick(), if loaded => node.publish(),
+        }
+    }
+}
+
+impl Node {
+    fn publish(&mut self) {
+        self.published += 1;
+        self.hub.publish(&NUMBERS.at(&self.name, self.hub.epoch()), &self.published).expect("inside all limits");
+        let value = VALUE.at(fastrand::u32(0..KEYS));
+        if fastrand::u32(0..10) == 0 {
+            self.hub.clear(value.as_str()).expect("inside all limits");
+        } else {
+            self.hub.publish(&value, &fastrand::u64(0..1 << 53)).expect("inside all limits");
+        }
+    }
+
+    fn standing(&self, asked: u64) -> Standing {
+        let value = |key| Some((VALUE.at(key).as_str().to_owned(), self.hub.value(&VALUE.at(key))?));
+        let values: BTreeMap<_, _> = (0..KEYS).filter_map(value).collect();
+        let up = self.hub.nodes().into_iter().filter(|member| member.state == MemberState::Up);
+        Standing {
+            asked,
+            caught_up: self.hub.has_caught_up(),
+            up: up.map(|member| member.node.to_string()).collect(),
+            values,
+            frames_refused: self.hub.frames_refused(),
+            frames_damaged: self.hub.frames_damaged(),
+        }
+    }
+}
+
+/// Tells what a reader of all numbers is handed.
+async fn listen(hub: Hub) {
+    let mut subscription = hub.subscribe("chaos/numbers/**").expect("inside all limits");
+    loop {
+        match subscription.next().await {
+            Delivery::Message(entry) => {
+                let number = entry.payload.as_ref().and_then(|payload| payload.decode().ok()).unwrap_or_default();
+                tell(&Told::Heard { topic: entry.topic.to_string(), number });
+            }
+            Delivery::Gap { topic, cause } => {
+                tell(&Told::Gap { topic: topic.to_string(), cause: format!("{cause:?}") })
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Tells who comes and goes.
+async fn watch(hub: Hub) {
+    let (mut last, mut taken) = (BTreeMap::new(), false);
+    loop {
+        if hub.is_taken() && !std::mem::replace(&mut taken, true) {
+            tell(&Told::Taken);
+        }
+        for member in hub.nodes() {
+            let now = (member.state, member.epoch);
+            if last.insert(member.node.clone(), now) != Some(now) {
+                let state = format!("{:?}", member.state).to_lowercase();
+                tell(&Told::Member { node: member.node.to_string(), state, epoch: member.epoch });
+            }
+        }
+        hub.changed().await;
+    }
+}
