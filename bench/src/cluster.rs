@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use cpu_time::ProcessTime;
 use tidings::{
     Delivery, Hub,
     wire::{Events, State, topics},
@@ -24,7 +25,7 @@ topics! {
 }
 
 /// Messages of a round.
-const MESSAGES: u64 = 200_000;
+const MESSAGES: u64 = 1_000_000;
 
 /// Messages that are on their way at once: the publisher is as fast as the other end, and no faster.
 const IN_FLIGHT: u64 = 8_192;
@@ -41,15 +42,18 @@ const TOPICS: u32 = 99_000;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) async fn run() {
-    println!("\ntwo nodes on loopback, {PAYLOAD_BYTES}-byte messages, saturated: messages/s (all in one process)");
-    let mut rates = [Vec::new(), Vec::new()];
+    println!("\ntwo nodes on loopback, {PAYLOAD_BYTES}-byte messages, saturated (all in one process)");
+    println!("{:>10}  {:>10}  {:>14}", "", "messages/s", "CPU µs/message");
+    let mut rows = [[const { Vec::new() }; 2], [const { Vec::new() }; 2]];
     for _ in 0..ROUNDS {
-        rates[0].push(bare_rate().await);
-        rates[1].push(hub_rate().await);
+        for (row, figures) in rows.iter_mut().zip([bare_rate().await, hub_rate().await]) {
+            row[0].push(figures.0);
+            row[1].push(figures.1);
+        }
     }
-    let [bare, hub] = rates.map(median);
-    println!("{:>10}  {:>10.0}", "zenoh", bare);
-    println!("{:>10}  {:>10.0}  {:.0} % of it", "tidings", hub, hub / bare * 100.0);
+    let [bare, hub] = rows.map(|row| row.map(median));
+    println!("{:>10}  {:>10.0}  {:>14.2}", "zenoh", bare[0], bare[1]);
+    println!("{:>10}  {:>10.0}  {:>14.2}  {:.0} % of it", "tidings", hub[0], hub[1], hub[0] / bare[0] * 100.0);
 
     println!("\nthe same, one message each {PACE:?}: from publish to the other node's reader, µs");
     println!("{:>10}  {:>7}  {:>7}", "", "p50", "p99");
@@ -127,7 +131,8 @@ fn applied(hub: &Hub) -> u64 {
     hub.nodes().first().map_or(0, |member| member.applied)
 }
 
-async fn hub_rate() -> f64 {
+/// Messages a second, and what each cost.
+async fn hub_rate() -> (f64, f64) {
     let hubs = nodes(2).await;
     let mut reader = hubs[1].subscribe(LOG.at().as_str()).expect("inside all limits");
     let reading = tokio::spawn(async move {
@@ -141,7 +146,7 @@ async fn hub_rate() -> f64 {
         }
         read
     });
-    let (payload, began) = (payload(), Instant::now());
+    let (payload, began, cpu) = (payload(), Instant::now(), ProcessTime::now());
     for number in 0..MESSAGES {
         hubs[0].broadcast(LOG.at().as_str(), payload.clone()).expect("inside all limits");
         if number % 256 == 0 {
@@ -151,10 +156,10 @@ async fn hub_rate() -> f64 {
         }
     }
     becomes(&hubs[1], |hub| applied(hub) >= MESSAGES).await;
-    let rate = MESSAGES as f64 / began.elapsed().as_secs_f64();
+    let figures = figures(began, cpu);
     reading.abort();
     stop(hubs).await;
-    rate
+    figures
 }
 
 async fn hub_times() -> Vec<f64> {
@@ -226,12 +231,12 @@ async fn bare() -> (Session, Session, Arc<AtomicU64>, tokio::sync::mpsc::Unbound
     (door, peer, count, hears)
 }
 
-async fn bare_rate() -> f64 {
+async fn bare_rate() -> (f64, f64) {
     let (_door, peer, count, _hears) = bare().await;
     let before = count.load(Ordering::Relaxed);
     let publisher = peer.declare_publisher("bench/log").congestion_control(CongestionControl::Block);
     let publisher = publisher.await.expect("a publisher");
-    let (bytes, began) = (vec![7_u8; PAYLOAD_BYTES], Instant::now());
+    let (bytes, began, cpu) = (vec![7_u8; PAYLOAD_BYTES], Instant::now(), ProcessTime::now());
     let putting = tokio::task::spawn_blocking(move || {
         for _ in 0..MESSAGES {
             publisher.put(&bytes[..]).wait().expect("a session");
@@ -241,7 +246,12 @@ async fn bare_rate() -> f64 {
     while count.load(Ordering::Relaxed) - before < MESSAGES {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    MESSAGES as f64 / began.elapsed().as_secs_f64()
+    figures(began, cpu)
+}
+
+fn figures(began: Instant, cpu: ProcessTime) -> (f64, f64) {
+    let messages = MESSAGES as f64;
+    (messages / began.elapsed().as_secs_f64(), cpu.elapsed().as_secs_f64() * 1e6 / messages)
 }
 
 async fn bare_times() -> Vec<f64> {

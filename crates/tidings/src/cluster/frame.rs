@@ -101,7 +101,8 @@ pub(crate) struct WireEntry {
     pub(crate) from: Option<Box<str>>,
     pub(crate) id: Option<Box<str>>,
     /// `None` clears a State topic.
-    pub(crate) payload: Option<Box<str>>,
+    #[serde(serialize_with = "Payload::write", deserialize_with = "Payload::trusted")]
+    pub(crate) payload: Option<Payload>,
     /// The origin's own message with this stamp was superseded at the sender: this is the value that did so, of this
     /// origin, with this stamp there.
     pub(crate) author: Option<(Tag, u64)>,
@@ -272,7 +273,7 @@ mod tests {
             stamp: 3,
             from: None,
             id: Some("x".into()),
-            payload: Some("{}".into()),
+            payload: Some(Payload::of(&()).unwrap()),
             author: None,
         };
         let origin = OriginTag::from_low_bits(9).into();

@@ -6,7 +6,6 @@ use tidings_wire::{NodeName, OriginTag, Pattern, TopicKind, TopicName, event::Ga
 
 use super::{Data, Envelope, Event, Frame, FrameError, MemberState, Peer, Send, frame::WireEntry, gaps};
 use crate::{
-    Payload,
     hlc::AHEAD_MS_MAX,
     log::{Message, NodeLog, Now},
     plant::{Plant, planted},
@@ -226,7 +225,7 @@ impl Shared {
                 // Hours old, and in no cursor: readers that come from elsewhere may have it.
                 woken |= log.gap(now, &topic, GapCause::Rewound, None);
             }
-            let payload = entry.payload.map(|payload| Payload::trusted(&payload));
+            let payload = entry.payload;
             let message = Message { version, stamp: entry.stamp, from: entry.from, id: entry.id, payload, gap: None };
             if !log.has_room_for_remote(&topic, &message) {
                 return Err(Refusal::NoRoom);
@@ -252,7 +251,7 @@ impl Shared {
             tracing::warn!(topic = %entry.topic, kind = %topic.kind, %origin, "a direct message is refused");
             return false;
         }
-        let payload = entry.payload.map(|payload| Payload::trusted(&payload));
+        let payload = entry.payload;
         let message = Message { version, stamp: 0, from: entry.from, id: entry.id, payload, gap: None };
         log.enter_and_append(now, &topic, message)
     }
