@@ -188,7 +188,7 @@ pub async fn add_card(
 ) -> Result<(), Refused> {
     use crate::topics::{ACTIVITY, CARDS_MAX, Message, TITLE};
     use std::sync::{Mutex, PoisonError};
-    /// Two that look for a number at once would find the same.
+    /// Two that look for a number at once would find the same. Never held across an await.
     static ADDING: Mutex<()> = Mutex::new(());
     let kept: String = title.chars().take(4 * crate::topics::TITLE_CHARS_MAX).collect();
     let refuse = |reason: String| {
@@ -197,13 +197,27 @@ pub async fn add_card(
     };
     let hub = use_context::<tidings::Hub>().ok_or_else(|| refuse("this server runs without a hub".to_owned()))?;
     let who = use_context::<tidings::Principal>().unwrap_or_default();
-    let _alone = ADDING.lock().unwrap_or_else(PoisonError::into_inner);
-    let free = (1..=CARDS_MAX).find(|card| hub.value(&TITLE.at(board, card)).is_none());
-    let card = free.ok_or_else(|| refuse(format!("the board is full: it has {CARDS_MAX} cards")))?;
-    let topic = TITLE.at(board, card);
-    let name = topic.name().map_err(|error| refuse(error.to_string()))?;
     let body = serde_json::to_string(&title).map_err(|error| refuse(error.to_string()))?;
-    hub.write(&who, name, &body, tidings::PublishOptions::default()).map_err(|error| refuse(error.to_string()))?;
+    let card = loop {
+        let (topic, card, published) = {
+            let _alone = ADDING.lock().unwrap_or_else(PoisonError::into_inner);
+            let free = (1..=CARDS_MAX).find(|card| hub.value(&TITLE.at(board, card)).is_none());
+            let card = free.ok_or_else(|| refuse(format!("the board is full: it has {CARDS_MAX} cards")))?;
+            let topic = TITLE.at(board, card);
+            let name = topic.name().map_err(|error| refuse(error.to_string()))?.clone();
+            let published = hub.write(&who, &name, &body, tidings::PublishOptions::default());
+            (name, card, published.map_err(|error| refuse(error.to_string()))?)
+        };
+        // Somebody may find the same number on another node at this moment. Once all nodes have seen both titles, the
+        // newer one stands on all of them, and the other's maker looks for another number. A node that does not answer
+        // is not waited for longer than the hub does.
+        let others = hub.nodes().iter().filter(|node| node.state == tidings::MemberState::Up).count();
+        let _ = hub.replicated(&published, others).await;
+        let stands = |entry: &std::sync::Arc<tidings::Entry>| entry.version.origin() == published.version.origin();
+        if hub.snapshot(&topic, 1).entries.first().is_none_or(stands) {
+            break card;
+        }
+    };
     let text = format!("Card {card} was made: {title}");
     hub.publish(&ACTIVITY.at(board), &Message { text }).map_err(|error| refuse(error.to_string()))?;
     Ok(())

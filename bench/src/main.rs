@@ -1,12 +1,13 @@
 //! What the hub costs in one process, beside what one would write with tokio alone, in one run.
 //!
-//! `cargo run --release -p bench [subscriptions] [fanout] [topics] [latency] [budget] [stalled]` prints a table for each
+//! `cargo run --release -p bench [subscriptions] [fanout] [topics] [latency] [budget] [stalled] [cluster]` prints a table for each
 //! part named, or all. Figures are CPU time of the whole process divided by what was delivered: on a machine that does other things
 //! too, that holds better than the clock on the wall. Each figure is the median of five rounds.
 
 #![expect(clippy::print_stdout, reason = "tables for people")]
 
 mod budget;
+mod cluster;
 mod fanout;
 mod latency;
 mod rival;
@@ -29,10 +30,12 @@ const ROUNDS: usize = 5;
 async fn main() -> ExitCode {
     let parts: Vec<String> = std::env::args().skip(1).collect();
     if parts.iter().any(|part| part == "--help" || part == "-h") {
-        println!("bench [subscriptions] [fanout] [topics] [latency] [budget] [stalled]: all parts, or those named");
+        println!(
+            "bench [subscriptions] [fanout] [topics] [latency] [budget] [stalled] [cluster]: all parts, or those named"
+        );
         return ExitCode::SUCCESS;
     }
-    const PARTS: [&str; 6] = ["subscriptions", "fanout", "topics", "latency", "budget", "stalled"];
+    const PARTS: [&str; 7] = ["subscriptions", "fanout", "topics", "latency", "budget", "stalled", "cluster"];
     if let Some(unknown) = parts.iter().find(|part| !PARTS.contains(&part.as_str())) {
         println!("no part {unknown:?}; there are {}", PARTS.join(", "));
         return ExitCode::FAILURE;
@@ -56,6 +59,9 @@ async fn main() -> ExitCode {
     }
     if chosen("stalled") {
         stalled::run().await;
+    }
+    if chosen("cluster") {
+        cluster::run().await;
     }
     ExitCode::SUCCESS
 }

@@ -24,10 +24,13 @@ use tracing_subscriber::EnvFilter;
 
 use config::Config;
 
+/// What is logged unless `RUST_LOG` says otherwise. Zenoh warns of each session that is set as ours are.
+const LOG: &str = "info,zenoh=error";
+
 fn main() -> ExitCode {
     let config = Config::parse();
     tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")))
+        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOG)))
         .with_writer(std::io::stderr)
         .init();
     let run = tokio::runtime::Builder::new_multi_thread()
