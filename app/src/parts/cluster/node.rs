@@ -1,7 +1,10 @@
 //! One node: how it fares, its vitals, its counter; and what can be asked of its actor.
 
 use leptos::prelude::*;
-use tidings_leptos::wire::{NodeName, Version};
+use tidings_leptos::{
+    TopicStatus,
+    wire::{NodeName, Version},
+};
 
 use super::{Cluster, row};
 use crate::{
@@ -25,10 +28,10 @@ pub(crate) fn Nodes(cluster: Cluster) -> impl IntoView {
         <section class="section" aria-labelledby="nodes-title">
             <div class="section-head">
                 <h2 id="nodes-title">"Nodes"</h2>
-                <p>"Add to any counter from here: a node that is another one's is asked by a direct message. Crash an actor: its supervisor starts it again, and it finds its number in the topic."</p>
+                <p>"Add to any counter from here: the actor of another node is asked by a direct message. Crash an actor: its supervisor starts it again, and it finds its number in the topic."</p>
             </div>
             <Said add crash/>
-            <div class="nodes">
+            <div class="nodes" data-status=move || cluster.sees.status.get().as_str()>
                 <For each=move || names.get() key=Clone::clone let:node>
                     <Node cluster node add crash/>
                 </For>
@@ -161,7 +164,9 @@ fn quiet_s(cluster: Cluster, topic: &str) -> Option<f64> {
         let row = rows.iter().find(|row| row.topic().as_str() == topic)?;
         row.version().map(Version::ms)
     });
-    cluster.lasts_s(told_ms?).filter(|seconds| *seconds > QUIET_S)
+    // While the page itself hears nothing, that says nothing of the nodes.
+    let is_heard = cluster.sees.status.get() == TopicStatus::Live;
+    cluster.lasts_s(told_ms?).filter(|seconds| is_heard && *seconds > QUIET_S)
 }
 
 /// Since when, by whom, and why.
@@ -172,11 +177,12 @@ fn since(cluster: Cluster, view: &NodeView, quiet_s: Option<f64>) -> String {
         Fare::Up => format!("reached by {witness}"),
         _ => format!("says {witness}"),
     });
-    let words = lasts.into_iter().chain(by).collect::<Vec<_>>().join(", ");
-    match (view.fare, quiet_s, &view.reason) {
-        (Fare::Up, Some(seconds), _) => format!("{words}, but nothing is heard of it for {}", lasted(seconds)),
-        (Fare::Up, None, _) | (_, _, None) => words,
-        (_, _, Some(reason)) => format!("{words}: {reason}"),
+    let quiet = quiet_s.filter(|_| view.fare == Fare::Up);
+    let quiet = quiet.map(|seconds| format!("nothing heard of it for {}", lasted(seconds)));
+    let words = lasts.into_iter().chain(by).chain(quiet).collect::<Vec<_>>().join(", ");
+    match view.reason.as_ref().filter(|_| view.fare != Fare::Up) {
+        Some(reason) => format!("{words}: {reason}"),
+        None => words,
     }
 }
 
