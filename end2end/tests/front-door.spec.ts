@@ -35,6 +35,27 @@ test.describe('behind the front door', () => {
     }
   });
 
+  test('calls land on any node, and find the one stream', async ({ page }) => {
+    const streams: string[] = [];
+    page.on('request', (request) => {
+      if (STREAM.test(request.url())) streams.push(request.url());
+    });
+    const home = new Home(page);
+    await home.open(door.url);
+    await home.live();
+    // Each page holds topics of its own: what is taken and let go is told in a call, to whichever node has its turn.
+    for (let turn = 0; turn < 4; turn++) {
+      await page.getByRole('link', { name: 'Board' }).first().click();
+      await home.live();
+      await page.getByRole('link', { name: 'Cluster' }).first().click();
+      await expect(page.locator('[data-node]')).toHaveCount(3);
+      await home.live();
+      await page.getByRole('link', { name: 'Home' }).first().click();
+      await home.live();
+    }
+    expect(streams).toHaveLength(1);
+  });
+
   test('the node behind an open page is killed: stream and server functions move on, and nothing is lost', async ({ page, watch }) => {
     watch.expectFailure(STREAM, 'the node that has the stream is killed', { maybe: true });
     const home = new Home(page);
