@@ -103,7 +103,7 @@ lint_docs() { RUSTDOCFLAGS="-D warnings" cargo doc "${NATIVE[@]}" --no-deps; }
 
 # What would be published, without building it once more: that is what all other steps do.
 package_crates() {
-    cargo package -p tidings-wire -p tidings -p tidings-axum -p tidings-leptos --no-verify --allow-dirty
+    cargo package -p tidings-wire -p tidings -p tidings-axum -p tidings-leptos -p tidings-zenoh --no-verify --allow-dirty
 }
 
 # The simulator's seeds, and the planted bugs that it has to find.
