@@ -179,6 +179,13 @@ impl Origins {
         (dead_ms < 2 * cursor_age_s * 1000).then(|| self.is_back(origin)).flatten()
     }
 
+    /// A journal brings an origin's messages up to here: that they come is no sign of life.
+    pub(crate) fn is_written(&mut self, origin: OriginTag, stamp: u64) {
+        if let Some(alive) = self.alive.get_mut(&origin) {
+            alive.stamp = alive.stamp.max(stamp);
+        }
+    }
+
     /// For how many milliseconds each origin has been dead, as far as this node knows.
     pub(crate) fn dead(&self, now: Now) -> impl Iterator<Item = (OriginTag, u64)> + '_ {
         let dead_ms = move |alive: &Alive| if alive.is_guess { UNKNOWN } else { alive.dead_ms(now) };
