@@ -7,14 +7,14 @@ use std::{
 
 use async_nats::{Client, connection::State};
 use bytes::Bytes;
-use tidings::{BoxFuture, Carrier, EngineError, Inbound, Me, SendError, wire::NodeName};
+use tidings::{BoxFuture, Carrier, EngineError, Inbound, Journal, Me, SendError, wire::NodeName};
 use tokio::{
     task::{JoinHandle, JoinSet},
     time::{MissedTickBehavior, interval, timeout},
 };
 
 use crate::{
-    NatsOptions,
+    JetStream, NatsOptions,
     client::{self, Trouble},
     hello::Hello,
     listen,
@@ -45,6 +45,7 @@ const REPORT_EACH: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct Nats {
     options: NatsOptions,
+    journal: Option<Arc<JetStream>>,
     running: Mutex<Option<Running>>,
 }
 
@@ -106,7 +107,9 @@ impl Nats {
     /// A carrier with these options; it begins when a hub is [connected](tidings::Hub::connect).
     #[must_use]
     pub fn new(options: NatsOptions) -> Self {
-        Self { options, running: Mutex::default() }
+        let journal = options.journal.clone();
+        let journal = journal.map(|journal| Arc::new(JetStream::new(options.clone(), journal)));
+        Self { options, journal, running: Mutex::default() }
     }
 
     fn node(&self) -> Option<Arc<Node>> {
@@ -192,5 +195,9 @@ impl Carrier for Nats {
 
     fn stop(&self) -> BoxFuture<'_, ()> {
         Box::pin(self.end())
+    }
+
+    fn journal(&self) -> Option<Arc<dyn Journal>> {
+        self.journal.clone().map(|journal| journal as Arc<dyn Journal>)
     }
 }

@@ -13,6 +13,7 @@
 mod carrier;
 mod client;
 mod hello;
+mod journal;
 mod letter;
 mod listen;
 mod options;
@@ -21,4 +22,5 @@ mod subjects;
 mod table;
 
 pub use carrier::Nats;
+pub use journal::{JetStream, JournalOptions};
 pub use options::{Credentials, NatsOptions, Tls};

@@ -2,6 +2,8 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use crate::JournalOptions;
+
 /// How a node takes part in its cluster.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -19,6 +21,8 @@ pub struct NatsOptions {
     /// A node of which nothing is heard for this long is down. Default 5 s: longer than a server takes to come back, or
     /// a node to find another one. Nodes tell each other four times in it that they live.
     pub lease: Duration,
+    /// What the servers' JetStream keeps, so that all nodes may stop. Default nothing.
+    pub journal: Option<JournalOptions>,
 }
 
 /// Who a node says that it is.
@@ -70,6 +74,7 @@ impl Default for NatsOptions {
             credentials: Credentials::None,
             tls: None,
             lease: Duration::from_secs(5),
+            journal: None,
         }
     }
 }
@@ -109,6 +114,13 @@ impl NatsOptions {
         self.lease = lease;
         self
     }
+
+    /// Sets [`journal`](Self::journal).
+    #[must_use]
+    pub fn journal(mut self, journal: Option<JournalOptions>) -> Self {
+        self.journal = journal;
+        self
+    }
 }
 
 // By hand, for a secret has no place in a log. An address may hold one before its `@`.
@@ -121,6 +133,7 @@ impl std::fmt::Debug for NatsOptions {
             .field("credentials", &self.credentials)
             .field("tls", &self.tls)
             .field("lease", &self.lease)
+            .field("journal", &self.journal)
             .finish()
     }
 }

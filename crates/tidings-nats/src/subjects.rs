@@ -1,6 +1,9 @@
 //! The subjects of a cluster: `tidings.{cluster}.{what}.{…}`.
 
-use tidings::{Me, wire::NodeName};
+use tidings::{
+    Me, Shelf,
+    wire::{NodeName, OriginTag, TopicName},
+};
 
 /// The names of one cluster's subjects.
 #[derive(Debug, Clone)]
@@ -34,6 +37,35 @@ impl Subjects {
         format!("{}.hello.{}", self.prefix, token(node.as_str()))
     }
 
+    /// The name of a stream of JetStream: of histories, or of what is replaced.
+    pub(crate) fn stream(&self, of_history: bool) -> String {
+        format!("TIDINGS_{}_{}", self.cluster, if of_history { "HISTORY" } else { "VALUES" })
+    }
+
+    /// The subjects that it keeps.
+    pub(crate) fn of_stream(&self, of_history: bool) -> Vec<String> {
+        let kinds: &[_] = if of_history { &["history"] } else { &["value", "mark", "holds"] };
+        kinds.iter().map(|kind| format!("{}.{kind}.>", self.prefix)).collect()
+    }
+
+    /// The subject of a shelf, and whether it is a history.
+    pub(crate) fn shelf(&self, shelf: &Shelf) -> (bool, String) {
+        let prefix = &self.prefix;
+        match shelf {
+            Shelf::Value { origin, writer, topic } => {
+                (false, format!("{prefix}.value.{origin}.{writer}.{}", tokens(topic)))
+            }
+            Shelf::History { topic, .. } => (true, format!("{prefix}.history.{}", tokens(topic))),
+            Shelf::Mark { origin, writer } => (false, format!("{prefix}.mark.{origin}.{writer}")),
+            Shelf::Holds { writer } => (false, format!("{prefix}.holds.{writer}")),
+        }
+    }
+
+    /// The marks of an origin, of all writers.
+    pub(crate) fn marks(&self, origin: OriginTag) -> String {
+        format!("{}.mark.{origin}.*", self.prefix)
+    }
+
     /// Where frames for this start of a node go.
     pub(crate) fn frames(&self, to: &Me) -> String {
         format!("{}.frames.{}.{}", self.prefix, token(to.node.as_str()), to.epoch)
@@ -44,6 +76,12 @@ impl Subjects {
 /// not in it, so that two segments never become one.
 pub(crate) fn token(segment: &str) -> String {
     segment.replace('.', "%2E")
+}
+
+/// A topic's name as the end of a subject.
+fn tokens(topic: &TopicName) -> String {
+    let tokens: Vec<_> = topic.segments().map(token).collect();
+    tokens.join(".")
 }
 
 #[cfg(test)]
@@ -59,5 +97,16 @@ mod tests {
         for wrong in ["", "a.b", "a b", "*", ">", "ä"] {
             assert!(Subjects::new(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn each_shelf_has_a_subject_of_its_own() {
+        let (subjects, origin) = (Subjects::new("one").unwrap(), OriginTag::from_low_bits(7));
+        let topic = |name: &str| Shelf::History { topic: name.parse().unwrap(), origin, stamp: 1 };
+        assert_eq!(subjects.shelf(&topic("a/b.c/~")), (true, "tidings.one.history.a.b%2Ec.~".to_owned()));
+        assert_ne!(subjects.shelf(&topic("a.b")), subjects.shelf(&topic("a/b")));
+        let mark = subjects.shelf(&Shelf::Mark { origin, writer: origin }).1;
+        assert_eq!(mark, "tidings.one.mark.000000000007.000000000007");
+        assert_eq!(subjects.marks(origin), "tidings.one.mark.000000000007.*");
     }
 }

@@ -68,8 +68,10 @@ impl Hub {
         if let Some(journal) = &journal {
             let (most, takes) = (self.limits().record_bytes_max(), journal.record_bytes_max().await?);
             if takes < most {
-                let reason =
-                    format!("it takes records of {takes} bytes, and the limits of this node make up to {most}");
+                let reason = format!(
+                    "it takes records of {takes} bytes, and this node's limits make some of {most}: let it take more, \
+                     or lower `payload_bytes_max`"
+                );
                 return Err(JournalError::Other(reason).into());
             }
             self.read_journal(&**journal, &mut written).await?;

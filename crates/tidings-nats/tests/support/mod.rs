@@ -5,7 +5,7 @@
 use std::{
     io::{BufRead as _, BufReader},
     net::{Ipv4Addr, SocketAddr, TcpListener as StdListener},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, Command, Stdio},
     sync::{
         Arc,
@@ -91,18 +91,20 @@ impl Server {
 
     /// Three that know each other.
     pub(crate) fn three() -> [Self; 3] {
-        let routes: [_; 3] = std::array::from_fn(|_| free_addr());
-        let all = routes.map(|addr| format!("nats://{addr}")).join(",");
-        routes.map(|route| {
-            let cluster = format!("nats://{route}");
-            let args = ["--cluster_name", "test", "--cluster", &cluster, "--routes", &all];
-            Self::start(free_addr(), &args)
-        })
+        Self::three_with(|_| Vec::new())
     }
 
-    /// One that keeps JetStream's files in a folder.
-    pub(crate) fn with_files(addr: SocketAddr, folder: &Path) -> Self {
-        Self::start(addr, &["--jetstream", "--store_dir", folder.to_str().expect("a plain path")])
+    /// Three that know each other, each with more arguments.
+    pub(crate) fn three_with(more: impl Fn(usize) -> Vec<String>) -> [Self; 3] {
+        let routes: [_; 3] = std::array::from_fn(|_| free_addr());
+        let all = routes.map(|addr| format!("nats://{addr}")).join(",");
+        std::array::from_fn(|nth| {
+            let cluster = format!("nats://{}", routes[nth]);
+            let more = more(nth);
+            let mut args = vec!["--cluster_name", "test", "--cluster", &cluster, "--routes", &all];
+            args.extend(more.iter().map(String::as_str));
+            Self::start(free_addr(), &args)
+        })
     }
 
     pub(crate) fn url(&self) -> String {
@@ -121,6 +123,23 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Waits until the JetStream of a cluster of servers has somebody who leads it.
+pub(crate) async fn jetstream_is_ready(url: &str) {
+    let context = async_nats::jetstream::new(async_nats::connect(url).await.unwrap());
+    let began = std::time::Instant::now();
+    let config = || async_nats::jetstream::stream::Config {
+        name: "READY".to_owned(),
+        subjects: vec!["ready".to_owned()],
+        num_replicas: 3,
+        ..Default::default()
+    };
+    while let Err(error) = context.create_stream(config()).await {
+        assert!(began.elapsed() < SERVER_WAIT, "JetStream does not become ready: {error}");
+        tokio::task::yield_now().await;
+    }
+    context.delete_stream("READY").await.unwrap();
 }
 
 /// A folder that goes with the test.

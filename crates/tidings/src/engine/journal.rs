@@ -37,9 +37,8 @@ pub struct Record {
     pub bytes: Bytes,
 }
 
-/// Where a record belongs.
+/// Where a record belongs. Every journal has a place for each of them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum Shelf {
     /// What an origin last wrote on a State topic: the next record of the shelf takes its place. Never let go of otherwise.
     Value {
@@ -93,6 +92,9 @@ pub enum JournalError {
     /// It has no room. What it keeps stays.
     #[error("the journal is full: {0}")]
     Full(String),
+    /// What was written is not there any more: everything has to be written again.
+    #[error("the journal has lost what it had: {0}")]
+    Gone(String),
     /// Its own reason.
     #[error("{0}")]
     Other(String),

@@ -126,6 +126,11 @@ impl Scribe {
     async fn tried_to(&mut self, shared: &Shared, is_last: bool) {
         let result = self.write_all(shared, is_last).await;
         self.paused_until = result.as_ref().err().map(|_| Instant::now() + PAUSE);
+        if let Err(JournalError::Gone(_)) = &result {
+            // From the beginning: what is not here any more is told as lost.
+            (self.written, self.told, self.marked) = (0, 0, (0, 0));
+            self.others.clear();
+        }
         let (told, lost) = (self.told, self.lost);
         shared.journaled(|info| {
             (info.written, info.lost) = (told, lost);
