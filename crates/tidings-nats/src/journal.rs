@@ -1,8 +1,8 @@
 //! The journal: two streams of JetStream, one for what is replaced and one for what is a history.
 
 use std::{
-    collections::BTreeSet,
     error::Error as _,
+    fmt,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -19,7 +19,10 @@ use async_nats::{
 };
 use bytes::Bytes;
 use futures_util::StreamExt as _;
-use tidings::{BoxFuture, Journal, JournalError, Kept, Record, Shelf, wire::OriginTag};
+use tidings::{
+    BoxFuture, Journal, JournalError, Kept, Record, Shelf,
+    wire::{OriginTag, TopicName},
+};
 use tokio::{
     sync::OnceCell,
     time::{Instant, timeout},
@@ -58,7 +61,8 @@ const RECORD_BYTES: u64 = 64 + HEADERS_BYTES as u64;
 /// What a record has besides what it says: its id, and of a mark what its writer had seen.
 const HEADERS_BYTES: usize = 256;
 
-/// On a mark: which stream of histories its writer knew, and up to which record it was told that they are kept.
+/// On a mark: which stream of histories its writer knew, up to which record it was told that they are kept, and how many of
+/// a topic.
 const SEEN: &str = "Tidings-Seen";
 
 /// What JetStream keeps of a cluster.
@@ -133,6 +137,9 @@ struct Seen {
     numbers: [u64; 2],
     /// When that of the histories began, as the server says: another one has other numbers.
     born: i128,
+    /// The least that it was seen to hold of a topic: one that has so many may have let go of others, also where it may
+    /// hold more by now.
+    history_max: Option<u64>,
     room: [Option<Room>; 2],
 }
 
@@ -224,9 +231,7 @@ impl JetStream {
             );
             return Err(JournalError::Other(reason));
         }
-        if of == Of::History {
-            open.seen().born = made.cached_info().created.unix_timestamp_nanos();
-        }
+        open.look(of, made.cached_info());
         Ok(made)
     }
 
@@ -241,10 +246,10 @@ impl JetStream {
         open.saw(Of::Values, last[0]);
         open.saw(Of::History, last[1]);
         let mut kept = Kept::default();
-        let mut marks = BTreeSet::new();
+        let mut marks = Vec::new();
         read(&values, "", |message| {
             let mark = message.headers.as_ref().and_then(|headers| headers.get(SEEN));
-            marks.extend(mark.map(|mark| mark.as_str().to_owned()));
+            marks.extend(mark.map(|mark| SeenBy::read(mark.as_str())));
             kept.records.push(message.payload.clone());
             Ok(())
         })
@@ -255,15 +260,15 @@ impl JetStream {
             Ok(())
         })
         .await?;
-        let history_max = history.cached_info().config.max_messages_per_subject;
-        kept.history_max = usize::try_from(history_max).ok().filter(|most| *most > 0).unwrap_or(usize::MAX);
         // Asked for again: a mark may have seen more than there was when its stream was looked at.
         let now = history.get_info().await.map_err(|error| JournalError::Other(error.to_string()))?;
         let (born, last) = (now.created.unix_timestamp_nanos(), now.state.last_sequence);
-        if let Some(mark) = marks.iter().find(|mark| !is_whole(mark, born, last)) {
-            tracing::error!(mark, born, last, "the journal has lost records that the server had told to be kept");
+        if let Some(mark) = marks.iter().find(|mark| mark.is_none_or(|mark| !mark.is_whole(born, last))) {
+            tracing::error!(?mark, born, last, "the journal has lost records that the server had told to be kept");
             kept.is_torn = true;
         }
+        let history_max = marks.iter().flatten().map(|mark| mark.history_max).chain(open.seen().history_max).min();
+        kept.history_max = history_max.and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX);
         Ok(Some(kept))
     }
 
@@ -282,8 +287,8 @@ impl JetStream {
         let mut acks = Vec::with_capacity(letters.len());
         for (of, subject, shelf, bytes) in letters {
             let mut message = PublishMessage::build().payload(bytes);
-            if let Shelf::History { origin, stamp, .. } = &shelf {
-                message = message.message_id(format!("{origin}-{stamp}"));
+            if let Shelf::History { origin, writer, stamp, .. } = &shelf {
+                message = message.message_id(format!("{origin}-{writer}-{stamp}"));
             }
             if let Shelf::Mark { .. } = &shelf {
                 message = message.header(SEEN, open.mark());
@@ -326,6 +331,16 @@ impl JetStream {
         JournalError::Gone(format!("the stream {name} was deleted"))
     }
 
+    async fn try_forget(&self, values: Vec<(OriginTag, TopicName)>) -> Result<(), JournalError> {
+        let open = self.open().await?;
+        let stream = self.stream(open, Of::Values).await?;
+        for (origin, topic) in values {
+            let purged = stream.purge().filter(open.subjects.values(origin, &topic)).await;
+            purged.map_err(|error| JournalError::Other(format!("a value cannot be purged: {error}")))?;
+        }
+        Ok(())
+    }
+
     async fn try_marks(&self, origin: OriginTag) -> Result<Vec<Bytes>, JournalError> {
         let open = self.open().await?;
         let values = self.stream(open, Of::Values).await?;
@@ -364,7 +379,7 @@ impl Open {
             None => {
                 let name = self.subjects.stream(of == Of::History);
                 match self.context.get_stream(&name).await {
-                    Ok(stream) => Room::of(stream.cached_info()),
+                    Ok(stream) => self.look(of, stream.cached_info()),
                     // The write itself says what is the matter.
                     Err(_) => return Ok(()),
                 }
@@ -379,18 +394,54 @@ impl Open {
     /// What a mark says of the histories.
     fn mark(&self) -> String {
         let seen = self.seen();
-        format!("{}:{}", seen.born, seen.numbers[Of::History as usize])
+        let history_max = seen.history_max.unwrap_or(u64::MAX);
+        SeenBy { born: seen.born, number: seen.numbers[Of::History as usize], history_max }.to_string()
+    }
+
+    /// Looks at what is told of a stream.
+    fn look(&self, of: Of, info: &Info) -> Room {
+        let room = Room::of(info);
+        let mut seen = self.seen();
+        seen.room[of as usize] = Some(room);
+        if of == Of::History {
+            seen.born = info.created.unix_timestamp_nanos();
+            let most = u64::try_from(info.config.max_messages_per_subject).ok().filter(|most| *most > 0);
+            seen.history_max = seen.history_max.into_iter().chain(most).min();
+        }
+        room
     }
 }
 
-/// Whether a mark can be believed, where this stream of histories holds records up to this one.
-fn is_whole(mark: &str, born: i128, last: u64) -> bool {
-    let read = || {
-        let (mark_born, seen) = mark.split_once(':')?;
-        Some((mark_born.parse::<i128>().ok()?, seen.parse::<u64>().ok()?))
-    };
-    // One that was written before any history was names none.
-    read().is_some_and(|(mark_born, seen)| seen == 0 || mark_born == born && seen <= last)
+/// What the writer of a mark had seen of the histories.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct SeenBy {
+    born: i128,
+    number: u64,
+    history_max: u64,
+}
+
+impl fmt::Display for SeenBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.born, self.number, self.history_max)
+    }
+}
+
+impl SeenBy {
+    fn read(text: &str) -> Option<Self> {
+        let mut parts = text.split(':');
+        let seen = Self {
+            born: parts.next()?.parse().ok()?,
+            number: parts.next()?.parse().ok()?,
+            history_max: parts.next()?.parse().ok()?,
+        };
+        parts.next().is_none().then_some(seen)
+    }
+
+    /// Whether all of that is there, where this stream of histories holds records up to this one. A mark that was written
+    /// before any history says nothing of them.
+    fn is_whole(self, born: i128, last: u64) -> bool {
+        self.number == 0 || self.born == born && self.number <= last
+    }
 }
 
 /// Reads what a stream holds under a subject, or all of it.
@@ -456,6 +507,10 @@ impl Journal for JetStream {
         Box::pin(self.try_marks(origin))
     }
 
+    fn forget(&self, values: Vec<(OriginTag, TopicName)>) -> BoxFuture<'_, Result<(), JournalError>> {
+        Box::pin(self.try_forget(values))
+    }
+
     fn record_bytes_max(&self) -> BoxFuture<'_, Result<usize, JournalError>> {
         Box::pin(async { Ok(self.open().await?.client.max_payload().saturating_sub(HEADERS_BYTES)) })
     }
@@ -467,10 +522,14 @@ mod tests {
 
     #[test]
     fn a_mark_is_believed_while_its_histories_are_there() {
-        assert!(is_whole("7:5", 7, 5));
-        assert!(!is_whole("7:6", 7, 5), "the server has lost its last records");
-        assert!(!is_whole("7:5", 8, 9), "the stream is another one");
-        assert!(is_whole("0:0", 8, 9), "it was written before any history");
-        assert!(!is_whole("x", 7, 5) && !is_whole("7", 7, 5));
+        let seen = SeenBy { born: 7, number: 5, history_max: 100 };
+        assert_eq!(SeenBy::read(&seen.to_string()), Some(seen));
+        assert!(seen.is_whole(7, 5) && seen.is_whole(7, 6));
+        assert!(!seen.is_whole(7, 4), "the server has lost its last records");
+        assert!(!seen.is_whole(8, 9), "the stream is another one");
+        assert!(SeenBy { number: 0, ..seen }.is_whole(8, 9), "it was written before any history");
+        for none in ["", "7", "7:5", "7:5:x", "7:5:100:1"] {
+            assert_eq!(SeenBy::read(none), None, "{none}");
+        }
     }
 }

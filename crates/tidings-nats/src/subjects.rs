@@ -61,6 +61,11 @@ impl Subjects {
         }
     }
 
+    /// What an origin last wrote on a topic, of all writers.
+    pub(crate) fn values(&self, origin: OriginTag, topic: &TopicName) -> String {
+        format!("{}.value.{origin}.*.{}", self.prefix, tokens(topic))
+    }
+
     /// The marks of an origin, of all writers.
     pub(crate) fn marks(&self, origin: OriginTag) -> String {
         format!("{}.mark.{origin}.*", self.prefix)
@@ -102,7 +107,7 @@ mod tests {
     #[test]
     fn each_shelf_has_a_subject_of_its_own() {
         let (subjects, origin) = (Subjects::new("one").unwrap(), OriginTag::from_low_bits(7));
-        let topic = |name: &str| Shelf::History { topic: name.parse().unwrap(), origin, stamp: 1 };
+        let topic = |name: &str| Shelf::History { topic: name.parse().unwrap(), origin, writer: origin, stamp: 1 };
         assert_eq!(subjects.shelf(&topic("a/b.c/~")), (true, "tidings.one.history.a.b%2Ec.~".to_owned()));
         assert_ne!(subjects.shelf(&topic("a.b")), subjects.shelf(&topic("a/b")));
         let mark = subjects.shelf(&Shelf::Mark { origin, writer: origin }).1;

@@ -6,11 +6,11 @@ use std::{net::SocketAddr, time::Duration};
 
 use support::{Folder, Server, free_addr};
 use tidings::{
-    Delivery, Hub, JournalInfo, Published, Start, Subscription,
+    Delivery, Hub, Journal as _, JournalInfo, Published, Record, Shelf, Start, Subscription,
     conformance::{HISTORY, PATIENCE, SHORT, VALUE},
-    wire::event::GapCause,
+    wire::{OriginTag, TopicName, event::GapCause},
 };
-use tidings_nats::{JournalOptions, Nats, NatsOptions};
+use tidings_nats::{JetStream, JournalOptions, Nats, NatsOptions};
 use tokio::time::timeout;
 
 /// A server that keeps what it is given, and takes records of the largest message.
@@ -197,6 +197,12 @@ async fn what_a_full_history_let_go_of_is_a_gap() {
     alpha.publish(&other, &1).unwrap();
     alpha.leave().await;
     kept.again();
+    // It may hold more by now: what went before stays gone.
+    let context = async_nats::jetstream::new(async_nats::connect(kept.addr.to_string()).await.unwrap());
+    let mut stream = context.get_stream("TIDINGS_tidings_HISTORY").await.unwrap();
+    let mut config = stream.info().await.unwrap().config.clone();
+    config.max_messages_per_subject = 1_000;
+    context.update_stream(config).await.unwrap();
     let beta = kept.node("beta").await;
     let all = told(&mut after(&beta, full.as_str(), &first), 60).await;
     assert!(all[0].is_err() && all[1..] == numbers(11..=60), "{all:?}");
@@ -352,4 +358,24 @@ async fn a_server_that_keeps_nothing_is_refused() {
     let (hub, large) = options(1024 * 1024);
     let refused = hub.connect(Nats::new(large)).await.unwrap_err().to_string();
     assert!(refused.contains("`payload_bytes_max`"), "{refused}");
+}
+
+/// The server lets go of a value that it is told to forget, and of no other one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_value_is_forgotten_alone() {
+    let kept = Kept::start();
+    let journal = JetStream::new(kept.options(), JournalOptions::default());
+    let topic = |name: &str| name.parse::<TopicName>().unwrap();
+    let [one, other] = [1, 2].map(OriginTag::from_low_bits);
+    let value = |origin, name: &str| Record {
+        shelf: Shelf::Value { origin, writer: other, topic: topic(name) },
+        bytes: format!("{origin} {name}").into(),
+    };
+    assert_eq!(journal.read().await.unwrap().unwrap().records.len(), 0);
+    journal.append(vec![value(one, "a"), value(one, "a/b"), value(other, "a"), value(one, "a.b")]).await.unwrap();
+    journal.forget(vec![(one, topic("a")), (one, topic("a.b"))]).await.unwrap();
+    let records = journal.read().await.unwrap().unwrap().records;
+    let left: Vec<_> = records.iter().map(|bytes| std::str::from_utf8(bytes).unwrap()).collect();
+    assert_eq!(left, ["000000000001 a/b", "000000000002 a"]);
+    assert!(journal.read().await.unwrap().is_none(), "nothing was written since");
 }

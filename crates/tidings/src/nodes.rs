@@ -1,6 +1,6 @@
 //! The hub in its cluster: other nodes, messages for one of them, and what they have confirmed.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tidings_wire::{NodeName, OriginTag, TopicKind, TopicName};
 use tokio::{
@@ -11,7 +11,7 @@ use tokio::{
 use crate::{
     Hub, JournalInfo, Member, MemberState, Payload,
     cluster::{Cluster, DIRECTS_MAX},
-    engine::{Carrier, Driver, EngineError, Inbound, Journal, JournalError, Me, Scribe},
+    engine::{Carrier, Driver, EngineError, Found, Inbound, Journal, JournalError, Me, Scribe},
     error::{PublishError, Unconfirmed},
     lock,
     log::Publication,
@@ -64,7 +64,7 @@ impl Hub {
     async fn connect_with(&self, carrier: Arc<dyn Carrier>) -> Result<(), EngineError> {
         let shared = &self.shared;
         let journal = carrier.journal();
-        let mut written = BTreeMap::new();
+        let mut found = Found::default();
         if let Some(journal) = &journal {
             let (most, takes) = (self.limits().record_bytes_max(), journal.record_bytes_max().await?);
             if takes < most {
@@ -74,7 +74,7 @@ impl Hub {
                 );
                 return Err(JournalError::Other(reason).into());
             }
-            self.read_journal(&**journal, &mut written).await?;
+            self.read_journal(&**journal, &mut found).await?;
         }
         let (inbound, inbox) = Inbound::new();
         let me = Me { node: shared.node.clone(), epoch: shared.epoch };
@@ -85,28 +85,24 @@ impl Hub {
         tokio::spawn(Driver::new(shared, carrier, inbox, published.clone()).run(stopped));
         let Some(journal) = journal else { return Ok(()) };
         // Once more: who had this name before may have written its last after the first look, and answers no more.
-        if let Err(error) = self.read_journal(&*journal, &mut written).await {
+        if let Err(error) = self.read_journal(&*journal, &mut found).await {
             self.leave().await;
             return Err(error);
         }
         let (stop, stopped) = oneshot::channel();
         *lock(&shared.stop_scribe) = Some(stop);
         shared.journaled(|_| ());
-        tokio::spawn(Scribe::new(shared, journal, published, written).run(stopped));
+        tokio::spawn(Scribe::new(shared, journal, published, found).run(stopped));
         Ok(())
     }
 
-    /// Takes over what a journal keeps, if anything was written since the last look; notes up to where each origin is
-    /// written.
-    async fn read_journal(
-        &self,
-        journal: &dyn Journal,
-        written: &mut BTreeMap<OriginTag, u64>,
-    ) -> Result<(), EngineError> {
+    /// Takes over what a journal keeps, if anything was written since the last look.
+    async fn read_journal(&self, journal: &dyn Journal, found: &mut Found) -> Result<(), EngineError> {
         if let Some(kept) = journal.read().await? {
             let mut replay = self.shared.plan_replay(kept);
-            written.extend(replay.written());
-            self.shared.replay(&mut replay).await.map_err(|reason| EngineError::from(JournalError::Other(reason)))?;
+            found.written.extend(replay.written());
+            let replayed = self.shared.replay(&mut replay).await;
+            found.stale = replayed.map_err(|reason| EngineError::from(JournalError::Other(reason)))?;
         }
         Ok(())
     }

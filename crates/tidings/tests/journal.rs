@@ -437,3 +437,24 @@ async fn a_journal_has_to_take_the_largest_message() {
     assert!(refused.unwrap_err().to_string().contains("records of 1048576 bytes"));
     assert!(hub.nodes().is_empty() && hub.journal().is_none(), "it is alone, as before");
 }
+
+/// Each start writes its values under an origin of its own; what long dead ones wrote, and others wrote over, goes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn values_that_were_written_over_do_not_pile_up() {
+    let cluster = Cluster::new();
+    for number in 1..=5 {
+        let hub = cluster.node("alpha").await;
+        hub.publish(&VALUE.at("a"), &number).unwrap();
+        if number == 1 {
+            hub.publish(&VALUE.at("b"), &number).unwrap();
+        }
+        hub.leave().await;
+        cluster.clock.advance_ms(2 * HOUR_MS);
+    }
+    let hub = cluster.node("alpha").await;
+    // The last one of a, and that of b: the others have been dead for four hours and more.
+    becomes(&hub, "that the others are gone", |_| cluster.ledger.values() == 2).await;
+    hub.leave().await;
+    let hub = cluster.node("alpha").await;
+    assert_eq!((hub.value(&VALUE.at("a")), hub.value(&VALUE.at("b"))), (Some(5), Some(1)));
+}

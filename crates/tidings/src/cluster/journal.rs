@@ -134,7 +134,7 @@ impl Shared {
         let (topic, stamp) = (entry.entry.topic.clone(), entry.stamp());
         let shelf = match kind {
             TopicKind::State => Shelf::Value { origin, writer: self.origin, topic },
-            _ => Shelf::History { topic, origin, stamp },
+            _ => Shelf::History { topic, origin, writer: self.origin, stamp },
         };
         self.record(shelf, &Note::Message(Written { origin: origin.into(), base, before, entry }))
     }

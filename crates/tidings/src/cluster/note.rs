@@ -30,7 +30,8 @@ pub(crate) struct Written<E = WireEntry> {
     /// Everything of the origin up to this stamp had been written before this was.
     pub(crate) base: u64,
     /// Nothing of the origin that was written before this has a higher stamp. Not the stamp before this one: what failed
-    /// is written again, and then stands behind what came after it.
+    /// is written again, and then stands behind what came after it. Who writes for another does not know, and says the
+    /// highest number.
     pub(crate) before: u64,
     pub(crate) entry: E,
 }

@@ -5,9 +5,9 @@
 //! what lies above the marks may have holes: of that, values stand in for what is not there, and the rest was told to
 //! nobody who could come back with it, for a cursor that covers it lies ahead of this node for good.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use tidings_wire::{OriginTag, TopicKind, TopicName};
+use tidings_wire::{OriginTag, TopicKind, TopicName, Version};
 
 use super::{
     Holds,
@@ -46,9 +46,14 @@ pub(crate) struct Replay {
     /// Above the marks.
     tail: Vec<(OriginTag, WireEntry)>,
     holds: Vec<Holds>,
+    /// Values that others have written over.
+    superseded: Vec<(OriginTag, TopicName)>,
     /// Records that are none.
     damaged: usize,
 }
+
+/// Of each origin its messages by stamp, each with the number of its record in the histories, or 0.
+type Messages = BTreeMap<OriginTag, BTreeMap<u64, (u64, WireEntry)>>;
 
 /// A topic's records, as far as they say what is gone of it.
 #[derive(Debug)]
@@ -61,8 +66,7 @@ impl Replay {
     /// Reads what is kept. `is_past` says of an entry that its topic keeps nothing so old.
     pub(crate) fn of(kept: Kept, is_past: impl Fn(&WireEntry) -> bool) -> Self {
         let mut replay = Self::default();
-        // Of each origin its messages by stamp, each with the number of its record in the histories.
-        let mut messages = BTreeMap::<OriginTag, BTreeMap<u64, (u64, WireEntry)>>::new();
+        let mut messages = Messages::new();
         let mut histories = BTreeMap::<TopicName, History>::new();
         // Of each origin the numbers of its records in histories, and up to which stamp there may be others before.
         let mut before = BTreeMap::<OriginTag, Vec<(u64, u64)>>::new();
@@ -94,20 +98,50 @@ impl Replay {
             for (origin, told) in &replay.origins {
                 let records = before.get(origin).map_or(&[][..], Vec::as_slice);
                 let next = records.get(records.partition_point(|(number, _)| *number < history.first));
-                let gone = next.map_or(told.decided, |(_, before)| *before);
+                let gone = next.map_or(told.decided, |(_, before)| told.decided.min(*before));
                 replay.lost.insert((topic.clone(), *origin), gone);
             }
         }
+        replay.find_superseded(&messages);
         replay.arrange(messages, is_past);
         replay
     }
 
-    fn message(
-        &mut self,
-        written: Written,
-        number: u64,
-        messages: &mut BTreeMap<OriginTag, BTreeMap<u64, (u64, WireEntry)>>,
-    ) {
+    /// Looks which values another origin has written over: not by one above its mark, which may be missing tomorrow.
+    fn find_superseded(&mut self, messages: &Messages) {
+        let values = || {
+            messages.iter().flat_map(|(origin, of_origin)| {
+                let decided = self.origins.get(origin).map_or(0, |told| told.decided);
+                let values = of_origin.range(..=decided).filter(|(_, (number, _))| *number == 0);
+                values.map(|(_, (_, entry))| (*origin, entry))
+            })
+        };
+        let mut newest = BTreeMap::<&TopicName, (Version, OriginTag)>::new();
+        for (origin, entry) in values() {
+            let value = (entry.version(origin), origin);
+            let newest = newest.entry(&entry.topic).or_insert(value);
+            *newest = value.max(*newest);
+        }
+        let is_superseded = |(origin, entry): &(OriginTag, &WireEntry)| {
+            let (version, by) = newest[&entry.topic];
+            version > entry.version(*origin) && by != *origin
+        };
+        let superseded: BTreeSet<_> =
+            values().filter(is_superseded).map(|(origin, e)| (origin, e.topic.clone())).collect();
+        self.superseded = superseded.into_iter().collect();
+    }
+
+    /// Values that the journal need not keep: written over by others, of origins that no cursor lists any more.
+    fn take_stale(&mut self, now: Now, cursor_age_s: u64) -> Vec<(OriginTag, TopicName)> {
+        let long_ago_ms = now.wall_ms.saturating_sub(3 * cursor_age_s * 1000);
+        let is_dead = |origin: &OriginTag| {
+            self.origins.get(origin).is_some_and(|told| told.alive_ms.is_some_and(|at| at <= long_ago_ms))
+        };
+        let superseded = std::mem::take(&mut self.superseded);
+        superseded.into_iter().filter(|(origin, _)| is_dead(origin)).collect()
+    }
+
+    fn message(&mut self, written: Written, number: u64, messages: &mut Messages) {
         let Written { origin, base, entry, .. } = written;
         let told = self.origins.entry(origin.into()).or_default();
         told.decided = told.decided.max(base);
@@ -123,11 +157,7 @@ impl Replay {
     }
 
     /// Puts all messages into one order: each origin's by stamp, and those of several as they were written.
-    fn arrange(
-        &mut self,
-        messages: BTreeMap<OriginTag, BTreeMap<u64, (u64, WireEntry)>>,
-        is_past: impl Fn(&WireEntry) -> bool,
-    ) {
+    fn arrange(&mut self, messages: Messages, is_past: impl Fn(&WireEntry) -> bool) {
         let mut ordered = Vec::new();
         for (origin, of_origin) in messages {
             let decided = self.origins.get(&origin).map_or(0, |told| told.decided);
@@ -165,12 +195,17 @@ impl Shared {
         })
     }
 
-    /// Applies it.
+    /// Applies it. Gives back which values the journal need not keep.
     ///
     /// # Errors
     /// What keeps this node from it, and what to do.
-    pub(crate) async fn replay(&self, replay: &mut Replay) -> Result<(), String> {
+    pub(crate) async fn replay(&self, replay: &mut Replay) -> Result<Vec<(OriginTag, TopicName)>, String> {
         self.begin_replay(replay);
+        let mut lost = std::mem::take(&mut replay.lost).into_iter().peekable();
+        while lost.peek().is_some() {
+            self.lose_some(lost.by_ref().take(ENTRIES_AT_ONCE));
+            tokio::task::yield_now().await;
+        }
         let entries = std::mem::take(&mut replay.entries);
         let mut entries = entries.into_iter().peekable();
         while entries.peek().is_some() {
@@ -178,7 +213,7 @@ impl Shared {
             tokio::task::yield_now().await;
         }
         self.end_replay(replay);
-        Ok(())
+        Ok(replay.take_stale(self.now(), self.limits.cursor_age_s_max))
     }
 
     /// What is gone is told before what is there is applied.
@@ -203,17 +238,22 @@ impl Shared {
                 log.gap_signals(now, *origin, told.decided);
             }
         }
-        for ((name, origin), stamp) in &replay.lost {
-            if *origin == me || *stamp <= log.has(*origin) {
+    }
+
+    fn lose_some(&self, lost: impl Iterator<Item = ((TopicName, OriginTag), u64)>) {
+        let now = self.now();
+        let mut log = self.log();
+        for ((name, origin), stamp) in lost {
+            if origin == log.me() || stamp <= log.has(origin) {
                 continue;
             }
-            match self.topic(&mut log, now, name) {
+            match self.topic(&mut log, now, &name) {
                 // A mark among its messages is for who listens; the others have the record.
-                Some(topic) if topic.readers() == 0 => lock(&topic.ring).note_gone(*origin, *stamp),
+                Some(topic) if topic.readers() == 0 => lock(&topic.ring).note_gone(origin, stamp),
                 Some(topic) => {
-                    log.gap_one(now, &topic, *origin, *stamp);
+                    log.gap_one(now, &topic, origin, stamp);
                 }
-                None => gaps::raise(&mut log.forgotten, *origin, *stamp),
+                None => gaps::raise(&mut log.forgotten, origin, stamp),
             }
         }
     }

@@ -24,6 +24,10 @@ pub trait Journal: fmt::Debug + Send + Sync + 'static {
     /// Reads the marks of one origin.
     fn marks(&self, origin: OriginTag) -> BoxFuture<'_, Result<Vec<Bytes>, JournalError>>;
 
+    /// Lets go of what these origins last wrote on these topics, whoever wrote it down: others have written over it, and
+    /// they write no more.
+    fn forget(&self, values: Vec<(OriginTag, TopicName)>) -> BoxFuture<'_, Result<(), JournalError>>;
+
     /// The longest record that it takes, in bytes.
     fn record_bytes_max(&self) -> BoxFuture<'_, Result<usize, JournalError>>;
 }
@@ -40,7 +44,8 @@ pub struct Record {
 /// Where a record belongs. Every journal has a place for each of them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Shelf {
-    /// What an origin last wrote on a State topic: the next record of the shelf takes its place. Never let go of otherwise.
+    /// What an origin last wrote on a State topic: the next record of the shelf takes its place. Let go of
+    /// only when it is told to be [forgotten](Journal::forget).
     Value {
         /// Whose it is.
         origin: OriginTag,
@@ -53,8 +58,10 @@ pub enum Shelf {
     History {
         /// The topic.
         topic: TopicName,
-        /// Whose message it is. One with the same origin and stamp that was written a moment ago need not be written again.
+        /// Whose message it is. What is the same in all of this and was written a moment ago need not be written again.
         origin: OriginTag,
+        /// Who writes it down.
+        writer: OriginTag,
         /// Its stamp.
         stamp: u64,
     },

@@ -73,6 +73,13 @@ impl Ledger {
         marks.iter().map(decided).max().unwrap_or(0)
     }
 
+    /// How many records of values it holds.
+    #[must_use]
+    pub fn values(&self) -> usize {
+        let is_value = |shelf: &Shelf| matches!(shelf, Shelf::Value { .. });
+        lock(&self.0).single.values().filter(|(_, shelf, _)| is_value(shelf)).count()
+    }
+
     /// Damages the bytes of every record of a topic's history.
     pub fn damage(&self, topic: &TopicName) {
         for (_, bytes) in lock(&self.0).history.get_mut(topic).into_iter().flatten() {
@@ -134,6 +141,17 @@ impl Journal for Ledger {
 
     fn marks(&self, of: OriginTag) -> BoxFuture<'_, Result<Vec<Bytes>, JournalError>> {
         Box::pin(async move { Ok(lock(&self.0).marks(of)) })
+    }
+
+    fn forget(&self, values: Vec<(OriginTag, TopicName)>) -> BoxFuture<'_, Result<(), JournalError>> {
+        Box::pin(async move {
+            let is_forgotten = |shelf: &Shelf| match shelf {
+                Shelf::Value { origin, topic, .. } => values.contains(&(*origin, topic.clone())),
+                _ => false,
+            };
+            lock(&self.0).single.retain(|_, (_, shelf, _)| !is_forgotten(shelf));
+            Ok(())
+        })
     }
 
     fn record_bytes_max(&self) -> BoxFuture<'_, Result<usize, JournalError>> {

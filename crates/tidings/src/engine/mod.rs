@@ -31,7 +31,7 @@ pub use inbound::Inbound;
 pub(crate) use inbound::{FRAMES_MAX, Happened, Inbox};
 pub use journal::{Journal, JournalError, Kept, Record, Shelf};
 pub use journaled::Journaled;
-pub(crate) use scribe::Scribe;
+pub(crate) use scribe::{Found, Scribe};
 
 /// What a carrier gives back that takes time.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

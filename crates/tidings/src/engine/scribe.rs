@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use tidings_wire::OriginTag;
+use tidings_wire::{OriginTag, TopicName};
 use tokio::{
     sync::{Notify, oneshot},
     time::{Instant, MissedTickBehavior, interval, timeout},
@@ -44,6 +44,18 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// For how long a node that stops waits until all of it is written.
 const STOP_WAIT: Duration = Duration::from_secs(5);
 
+/// Values that the journal is told to forget at once, each tick.
+const STALE_AT_ONCE: usize = 64;
+
+/// What was found in the journal at the start.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// Up to where each origin is written.
+    pub(crate) written: BTreeMap<OriginTag, u64>,
+    /// Values that need not be kept.
+    pub(crate) stale: Vec<(OriginTag, TopicName)>,
+}
+
 /// A hub's scribe.
 #[derive(Debug)]
 pub(crate) struct Scribe {
@@ -65,17 +77,13 @@ pub(crate) struct Scribe {
     /// Of other origins: up to where they are written, as far as was read.
     others: BTreeMap<OriginTag, u64>,
     charges_ms: Option<u64>,
+    stale: Vec<(OriginTag, TopicName)>,
     /// After a failure: when to try again.
     paused_until: Option<Instant>,
 }
 
 impl Scribe {
-    pub(crate) fn new(
-        hub: &Arc<Shared>,
-        journal: Arc<dyn Journal>,
-        published: Arc<Notify>,
-        others: BTreeMap<OriginTag, u64>,
-    ) -> Self {
+    pub(crate) fn new(hub: &Arc<Shared>, journal: Arc<dyn Journal>, published: Arc<Notify>, found: Found) -> Self {
         Self {
             hub: Arc::downgrade(hub),
             journal,
@@ -87,8 +95,9 @@ impl Scribe {
             marked: (0, 0),
             marked_ms: None,
             alive_ms: None,
-            others,
+            others: found.written,
             charges_ms: None,
+            stale: found.stale,
             paused_until: None,
         }
     }
@@ -170,6 +179,11 @@ impl Scribe {
                 self.write_of(shared, origin, has, dead_ms).await?;
             }
         }
+        if !is_last && !self.stale.is_empty() {
+            let rest = self.stale.len().saturating_sub(STALE_AT_ONCE);
+            // What fails is found again at the next start.
+            self.journal.forget(self.stale.split_off(rest)).await?;
+        }
         Ok(())
     }
 
@@ -195,8 +209,13 @@ impl Scribe {
                 last = entry.stamp();
                 let record = shared.message(origin, self.written, self.tried, kind, entry);
                 self.tried = self.tried.max(last);
-                bytes += record.as_ref().map_or(0, |record| record.bytes.len());
-                records.extend(record);
+                match record {
+                    Some(record) => {
+                        bytes += record.bytes.len();
+                        records.push(record);
+                    }
+                    None => self.lost = last.max(self.lost),
+                }
             }
             self.append(records).await?;
             self.told = self.written;
@@ -231,7 +250,8 @@ impl Scribe {
             if let Some(holds) = batch.holds {
                 self.append(shared.holds_record(holds).into_iter().collect()).await?;
             }
-            let record = |(kind, entry)| shared.message(origin, written, batch.to, kind, entry);
+            // The dead one may have written more than is here.
+            let record = |(kind, entry)| shared.message(origin, written, u64::MAX, kind, entry);
             let mut records = batch.entries.into_iter().filter_map(record).peekable();
             while records.peek().is_some() {
                 self.append(records.by_ref().take(RECORDS_AT_ONCE).collect()).await?;
