@@ -110,11 +110,29 @@ impl Shared {
     }
 
     /// A mark of an origin, to be written by this node.
-    pub(crate) fn mark(&self, origin: OriginTag, decided: u64, lost: u64, dead_ms: u64) -> Option<Record> {
+    pub(crate) fn mark(
+        &self,
+        origin: OriginTag,
+        decided: u64,
+        lost: u64,
+        is_settled: bool,
+        dead_ms: u64,
+    ) -> Option<Record> {
         let node: Option<NodeName> = (origin == self.origin).then(|| self.node.clone());
         let alive_ms = self.now().wall_ms.saturating_sub(dead_ms);
-        let note = Note::Mark(Mark { origin: origin.into(), node, decided, lost, alive_ms });
+        let (tag, writer) = (origin.into(), self.origin.into());
+        let note = Note::Mark(Mark { origin: tag, writer, node, decided, lost, is_settled, alive_ms });
         self.record(Shelf::Mark { origin, writer: self.origin }, &note)
+    }
+
+    /// Origins of which this node tells readers that they have died, each with what it has of it.
+    pub(crate) fn died(&self) -> Vec<(OriginTag, u64, u64)> {
+        let now = self.now();
+        let log = self.log();
+        let Some(cluster) = &log.cluster else { return Vec::new() };
+        let dead: BTreeMap<_, _> = cluster.origins.dead(now).collect();
+        let died = cluster.origins.absent().died.keys();
+        died.map(|origin| (*origin, log.has(*origin), dead.get(origin).copied().unwrap_or(0))).collect()
     }
 
     /// The topics that remain, as a record.

@@ -40,12 +40,16 @@ pub(crate) struct Written<E = WireEntry> {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Mark {
     pub(crate) origin: Tag,
+    pub(crate) writer: Tag,
     /// The origin's node, for people.
     pub(crate) node: Option<NodeName>,
     /// Up to this stamp, everything is written, or was superseded, or is of a Signal, or is lost.
     pub(crate) decided: u64,
     /// Up to this stamp, messages on Events topics may be lost to the journal; 0 for none.
     pub(crate) lost: u64,
+    /// The origin has left in order, or the writer tells readers that it has died: whose cursor lists the writer has been
+    /// told, and of an origin's own mark nobody has to be.
+    pub(crate) is_settled: bool,
     /// When the origin was last alive, in milliseconds since the Unix epoch by the writer's clock.
     pub(crate) alive_ms: u64,
 }
@@ -92,7 +96,15 @@ mod tests {
             payload: None,
             author: None,
         };
-        let mark = Mark { origin, node: Some("alpha".parse().unwrap()), decided: 5, lost: 2, alive_ms: 9 };
+        let mark = Mark {
+            origin,
+            writer: origin,
+            node: Some("alpha".parse().unwrap()),
+            decided: 5,
+            lost: 2,
+            is_settled: true,
+            alive_ms: 9,
+        };
         let notes = [
             Note::Message(Written { origin, base: 1, before: 2, entry }),
             Note::Mark(mark),

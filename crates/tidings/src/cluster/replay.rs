@@ -34,6 +34,10 @@ struct Told {
     /// Up to here, something on some Events topic may be missing.
     lost: u64,
     alive_ms: Option<u64>,
+    /// It has left in order.
+    has_left: bool,
+    /// Whose cursors have been told that it died.
+    told_by: BTreeSet<OriginTag>,
 }
 
 /// What a journal keeps, in the order in which it is applied.
@@ -154,6 +158,11 @@ impl Replay {
         told.decided = told.decided.max(mark.decided);
         told.lost = told.lost.max(mark.lost);
         told.alive_ms = told.alive_ms.max(Some(mark.alive_ms));
+        if mark.is_settled && mark.writer == mark.origin {
+            told.has_left = true;
+        } else if mark.is_settled {
+            told.told_by.insert(mark.writer.into());
+        }
     }
 
     /// Puts all messages into one order: each origin's by stamp, and those of several as they were written.
@@ -226,6 +235,9 @@ impl Shared {
             log.told_dead(now, self.limits.cursor_age_s_max, *origin, dead_ms);
             if let Some(cluster) = &mut log.cluster {
                 cluster.origins.is_written(*origin, told.decided);
+                if !told.has_left && cluster.node_of(*origin).is_none() {
+                    cluster.origins.has_died(*origin, told.told_by.iter().copied().chain([me]).collect());
+                }
             }
             let have = log.has(*origin);
             if told.lost > have {

@@ -1,17 +1,24 @@
 //! An in-process journal, for tests of clusters that stop and start again.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::Ordering},
+};
 
 use bytes::Bytes;
 use tidings_wire::{OriginTag, TopicName};
 
 use super::{BoxFuture, Journal, JournalError, Kept, Record, Shelf};
-use crate::{cluster::Note, lock, sync::Mutex};
+use crate::{
+    cluster::Note,
+    lock,
+    sync::{AtomicBool, Mutex},
+};
 
 /// Records of one topic's history, unless a test says otherwise.
 const HISTORY_MAX: usize = 1_000;
 
-/// A journal inside one process. Cheap to clone; all clones are one.
+/// A journal inside one process. Cheap to clone; all clones are one, and so are all of its [ends](Self::end).
 ///
 /// ```
 /// use std::sync::Arc;
@@ -32,7 +39,7 @@ const HISTORY_MAX: usize = 1_000;
 /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
 /// ```
 #[derive(Debug, Clone, Default)]
-pub struct Ledger(Arc<Mutex<Written>>);
+pub struct Ledger(Arc<Mutex<Written>>, Arc<AtomicBool>);
 
 #[derive(Debug, Default)]
 struct Written {
@@ -47,6 +54,17 @@ struct Written {
 }
 
 impl Ledger {
+    /// Another end of it, that can be cut by itself: for a node that is to be killed.
+    #[must_use]
+    pub fn end(&self) -> Self {
+        Self(self.0.clone(), Arc::default())
+    }
+
+    /// Nothing that is written by this end comes in any more.
+    pub fn cut(&self) {
+        self.1.store(true, Ordering::Relaxed);
+    }
+
     /// Holds so many records of each topic's history.
     pub fn hold(&self, history_max: usize) {
         lock(&self.0).history_max = Some(history_max);
@@ -128,6 +146,10 @@ impl Journal for Ledger {
         Box::pin(async {
             let mut written = lock(&self.0);
             for record in records {
+                // Looked at under the lock: what is written has been before it was cut.
+                if self.1.load(Ordering::Relaxed) {
+                    return Err(JournalError::Other("its writer is dead".to_owned()));
+                }
                 match &mut written.room {
                     Some(0) => return Err(JournalError::Full("a test says so".to_owned())),
                     Some(room) => *room -= 1,

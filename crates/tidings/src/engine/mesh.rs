@@ -38,6 +38,8 @@ pub struct Mesh(Arc<Mutex<State>>);
 #[derive(Debug, Default)]
 struct State {
     nodes: BTreeMap<NodeName, Node>,
+    /// Counts those that began.
+    begun: u64,
     /// Directed links that carry nothing.
     cut: BTreeSet<(NodeName, NodeName)>,
     /// Of each directed link, how many frames are to be lost.
@@ -46,6 +48,8 @@ struct State {
 
 #[derive(Debug)]
 struct Node {
+    /// Which of those that began with this name: one that was killed ends later than its successor begins.
+    nth: u64,
     inbound: Inbound,
     /// Whom it was told to be up.
     sees: BTreeSet<NodeName>,
@@ -55,7 +59,7 @@ struct Node {
 #[derive(Debug)]
 pub struct MeshCarrier {
     mesh: Mesh,
-    me: Mutex<Option<NodeName>>,
+    me: Mutex<Option<(NodeName, u64)>>,
 }
 
 impl Mesh {
@@ -159,16 +163,17 @@ impl Carrier for MeshCarrier {
             if lock(&self.mesh.0).nodes.contains_key(&me.node) {
                 return Err(EngineError::NameTaken { node: me.node });
             }
-            *lock(&self.me) = Some(me.node.clone());
             self.mesh.change(|state| {
-                state.nodes.insert(me.node, Node { inbound, sees: BTreeSet::new() });
+                state.begun += 1;
+                *lock(&self.me) = Some((me.node.clone(), state.begun));
+                state.nodes.insert(me.node, Node { nth: state.begun, inbound, sees: BTreeSet::new() });
             });
             Ok(())
         })
     }
 
     fn send(&self, to: &NodeName, frame: Bytes) -> Result<(), SendError> {
-        let me = lock(&self.me).clone().ok_or(SendError::Unknown)?;
+        let (me, _) = lock(&self.me).clone().ok_or(SendError::Unknown)?;
         self.mesh.send(&me, to, frame)
     }
 
@@ -180,8 +185,12 @@ impl Carrier for MeshCarrier {
     fn stop(&self) -> BoxFuture<'_, ()> {
         let me = lock(&self.me).take();
         Box::pin(async move {
-            if let Some(me) = me {
-                self.mesh.remove(&me);
+            if let Some((me, nth)) = me {
+                self.mesh.change(|state| {
+                    if state.nodes.get(&me).is_some_and(|node| node.nth == nth) {
+                        state.nodes.remove(&me);
+                    }
+                });
             }
         })
     }

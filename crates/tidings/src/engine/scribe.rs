@@ -5,7 +5,7 @@
 //! it lies for a peer that is away, in the resend buffer and the rings, and what goes from there is told as gone.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Weak},
     time::Duration,
 };
@@ -78,6 +78,8 @@ pub(crate) struct Scribe {
     others: BTreeMap<OriginTag, u64>,
     charges_ms: Option<u64>,
     stale: Vec<(OriginTag, TopicName)>,
+    /// Dead origins of which this node has written that it tells readers of their death.
+    settled: BTreeSet<OriginTag>,
     /// After a failure: when to try again.
     paused_until: Option<Instant>,
 }
@@ -98,6 +100,7 @@ impl Scribe {
             others: found.written,
             charges_ms: None,
             stale: found.stale,
+            settled: BTreeSet::new(),
             paused_until: None,
         }
     }
@@ -139,6 +142,7 @@ impl Scribe {
             // From the beginning: what is not here any more is told as lost.
             (self.written, self.told, self.marked) = (0, 0, (0, 0));
             self.others.clear();
+            self.settled.clear();
         }
         let (told, lost) = (self.told, self.lost);
         shared.journaled(|info| {
@@ -168,13 +172,21 @@ impl Scribe {
         let now = shared.now();
         let is_news = (self.written, self.lost) != self.marked;
         let is_alive_due = self.alive_ms.is_none_or(|last| last + ALIVE_MS <= now.monotonic_ms);
-        if (is_news || is_alive_due) && (is_due(&mut self.marked_ms, now, MARK_MS) || is_last) {
-            self.append(shared.mark(shared.origin, self.written, self.lost, 0).into_iter().collect()).await?;
+        if is_last || (is_news || is_alive_due) && is_due(&mut self.marked_ms, now, MARK_MS) {
+            let mark = shared.mark(shared.origin, self.written, self.lost, is_last, 0);
+            self.append(mark.into_iter().collect()).await?;
             self.marked = (self.written, self.lost);
             self.told = self.written;
             self.alive_ms = Some(now.monotonic_ms);
         }
         if is_due(&mut self.charges_ms, now, CHARGES_MS) && !is_last {
+            for (origin, has, dead_ms) in shared.died() {
+                let written = self.others.get(&origin).copied().unwrap_or(0).min(has);
+                if !self.settled.contains(&origin) {
+                    self.append(shared.mark(origin, written, 0, true, dead_ms).into_iter().collect()).await?;
+                    self.settled.insert(origin);
+                }
+            }
             for (origin, has, dead_ms) in shared.charges() {
                 self.write_of(shared, origin, has, dead_ms).await?;
             }
@@ -256,7 +268,13 @@ impl Scribe {
             while records.peek().is_some() {
                 self.append(records.by_ref().take(RECORDS_AT_ONCE).collect()).await?;
             }
-            self.append(shared.mark(origin, batch.to, batch.lost, dead_ms).into_iter().collect()).await?;
+            self.append(
+                shared
+                    .mark(origin, batch.to, batch.lost, self.settled.contains(&origin), dead_ms)
+                    .into_iter()
+                    .collect(),
+            )
+            .await?;
             written = batch.to;
         }
         self.others.insert(origin, written);
