@@ -120,8 +120,10 @@ pub use tidings_wire as wire;
 
 pub use builder::HubBuilder;
 pub use clock::Clock;
-pub use cluster::{FRAME_BYTES_MAX, Member, MemberState};
-pub use engine::{BoxFuture, Carrier, EngineError, Inbound, Me, SendError};
+pub use cluster::{FRAME_BYTES_MAX, JournalInfo, Member, MemberState};
+pub use engine::{
+    BoxFuture, Carrier, EngineError, Inbound, Journal, JournalError, Journaled, Kept, Me, Record, SendError, Shelf,
+};
 #[cfg(feature = "faults")]
 pub use engine::{Fault, Faults, Faulty};
 pub use entry::{Delivery, Entry};

@@ -103,7 +103,15 @@ impl Default for Limits {
     }
 }
 
+/// Bytes of a record in the journal beside payload and ids: the topic's name, numbers, and what the journal says of it.
+const RECORD_HEAD_BYTES: usize = 2 * 1024;
+
 impl Limits {
+    /// Bytes of the longest record that a node writes into a journal.
+    pub(crate) fn record_bytes_max(&self) -> usize {
+        self.payload_bytes_max + 2 * self.id_bytes_max + RECORD_HEAD_BYTES
+    }
+
     /// With those corrected that would break a promise.
     pub(crate) fn corrected(mut self) -> Self {
         // A reader that comes back after a deletion must find it, or it would show the old value for ever.

@@ -46,6 +46,8 @@ pub fn describe() {
     describe_gauge!("tidings_nodes_up", Unit::Count, "Other nodes of the cluster that are up.");
     describe_counter!("tidings_frames_refused_total", Unit::Count, "Frames of other nodes that were dropped as none.");
     describe_counter!("tidings_frames_damaged_total", Unit::Count, "Of these, those that were damaged on their way.");
+    describe_gauge!("tidings_journal_behind", Unit::Count, "Messages of this node that are not in the journal yet.");
+    describe_counter!("tidings_journal_failures_total", Unit::Count, "Writes into the journal that failed.");
     describe_counter!(
         "tidings_evicted_total",
         Unit::Count,
@@ -63,6 +65,10 @@ pub fn record(hub: &Hub) {
     gauge!("tidings_nodes_up").set(hub.nodes().iter().filter(|member| member.state == MemberState::Up).count() as f64);
     counter!("tidings_frames_refused_total").absolute(hub.frames_refused());
     counter!("tidings_frames_damaged_total").absolute(hub.frames_damaged());
+    if let Some(journal) = hub.journal() {
+        gauge!("tidings_journal_behind").set(journal.behind as f64);
+        counter!("tidings_journal_failures_total").absolute(journal.failures);
+    }
     // The one kind whose values are replaced.
     counter!("tidings_skipped_total").absolute(info.state.skipped);
     for (kind, of_kind) in info.kinds() {

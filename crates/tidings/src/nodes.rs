@@ -4,14 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use tidings_wire::{NodeName, OriginTag, TopicKind, TopicName};
 use tokio::{
-    sync::oneshot,
+    sync::{Notify, oneshot},
     time::{Instant, timeout_at},
 };
 
 use crate::{
-    Hub, Member, MemberState, Payload,
+    Hub, JournalInfo, Member, MemberState, Payload,
     cluster::{Cluster, DIRECTS_MAX},
-    engine::{Carrier, Driver, EngineError, Inbound, Me},
+    engine::{Carrier, Driver, EngineError, Found, Inbound, Journal, JournalError, Me, Scribe},
     error::{PublishError, Unconfirmed},
     lock,
     log::Publication,
@@ -54,17 +54,92 @@ impl Hub {
             }
             log.cluster = Some(Cluster::new(&shared.limits, log.head()));
         }
-        let carrier: Arc<dyn Carrier> = Arc::new(carrier);
+        let connected = self.connect_with(Arc::new(carrier)).await;
+        if connected.is_err() {
+            shared.log().cluster = None;
+        }
+        connected
+    }
+
+    async fn connect_with(&self, carrier: Arc<dyn Carrier>) -> Result<(), EngineError> {
+        let shared = &self.shared;
+        let journal = carrier.journal();
+        let mut found = Found::default();
+        if let Some(journal) = &journal {
+            let (most, takes) = (self.limits().record_bytes_max(), journal.record_bytes_max().await?);
+            if takes < most {
+                let reason = format!(
+                    "it takes records of {takes} bytes, and this node's limits make some of {most}: let it take more, \
+                     or lower `payload_bytes_max`"
+                );
+                return Err(JournalError::Other(reason).into());
+            }
+            self.read_journal(&**journal, &mut found).await?;
+        }
         let (inbound, inbox) = Inbound::new();
         let me = Me { node: shared.node.clone(), epoch: shared.epoch };
-        if let Err(error) = carrier.start(me, inbound).await {
-            shared.log().cluster = None;
+        carrier.start(me, inbound).await?;
+        let (stop, stopped) = oneshot::channel();
+        *lock(&shared.stop) = Some(stop);
+        let published = Arc::<Notify>::default();
+        tokio::spawn(Driver::new(shared, carrier, inbox, published.clone()).run(stopped));
+        let Some(journal) = journal else { return Ok(()) };
+        // Once more: who had this name before may have written its last after the first look, and answers no more.
+        if let Err(error) = self.read_journal(&*journal, &mut found).await {
+            self.leave().await;
             return Err(error);
         }
         let (stop, stopped) = oneshot::channel();
-        *lock(&shared.stop) = Some(stop);
-        tokio::spawn(Driver::new(shared, carrier, inbox).run(stopped));
+        *lock(&shared.stop_scribe) = Some(stop);
+        shared.journaled(|_| ());
+        tokio::spawn(Scribe::new(shared, journal, published, found).run(stopped));
         Ok(())
+    }
+
+    /// Takes over what a journal keeps, if anything was written since the last look.
+    async fn read_journal(&self, journal: &dyn Journal, found: &mut Found) -> Result<(), EngineError> {
+        if let Some(kept) = journal.read().await? {
+            let mut replay = self.shared.plan_replay(kept);
+            found.written.extend(replay.written());
+            let replayed = self.shared.replay(&mut replay).await;
+            found.stale = replayed.map_err(|reason| EngineError::from(JournalError::Other(reason)))?;
+        }
+        Ok(())
+    }
+
+    /// How far this node's messages are in the journal; `None` where there is none.
+    #[must_use]
+    pub fn journal(&self) -> Option<JournalInfo> {
+        self.shared.log().journal()
+    }
+
+    /// Waits until a message of this node is in the journal: from then on it outlives all nodes. Says whether it is, at
+    /// the latest after `timeout`; `false` at once where there is no journal.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use tidings::{Hub, Payload};
+    /// # async fn example(hub: Hub) -> Result<(), Box<dyn std::error::Error>> {
+    /// let published = hub.broadcast("orders/7", Payload::of("paid")?)?;
+    /// if !hub.journaled_within(&published, Duration::from_secs(5)).await {
+    ///     println!("published, and not kept yet");
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub async fn journaled_within(&self, published: &Published, timeout: Duration) -> bool {
+        let deadline = Instant::now() + timeout;
+        loop {
+            let news = self.shared.news.notified();
+            let Some(info) = self.journal() else { return false };
+            // A message that stays on this node is in no journal; of another node's, it tells itself.
+            let is_own = published.stamp > 0 && published.version.origin() == self.shared.origin;
+            if is_own && info.written >= published.stamp {
+                return true;
+            }
+            if !is_own || timeout_at(deadline, news).await.is_err() {
+                return false;
+            }
+        }
     }
 
     /// The other nodes of the cluster that were seen since this one began, by name. None for a node alone.
@@ -232,7 +307,15 @@ impl Hub {
 
     /// Leaves the cluster in order: peers are told, so that nobody takes it for a crash, and the engine ends. The hub
     /// goes on alone. Of a node alone, does nothing.
+    ///
+    /// Where there is a journal, what was published is written first, for at most five seconds.
     pub async fn leave(&self) {
+        let stop = lock(&self.shared.stop_scribe).take();
+        let (done, is_done) = oneshot::channel();
+        if stop.is_some_and(|stop| stop.send(done).is_ok()) {
+            // An error is a scribe that has ended by itself.
+            let _ = is_done.await;
+        }
         let stop = lock(&self.shared.stop).take();
         let (done, is_done) = oneshot::channel();
         if stop.is_some_and(|stop| stop.send(done).is_ok()) {

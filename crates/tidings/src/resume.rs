@@ -41,6 +41,9 @@ pub(crate) fn resume(
     let mut ahead = cursor.iter().filter(|(origin, stamp)| !has(*origin, *stamp)).peekable();
     if ahead.peek().is_none() || planted(Plant::ResumeBeforeCaughtUp) {
         drop(ahead);
+        if place.absent.is_before_a_death(&cursor) {
+            return Resume::Gap(GapCause::NodeDied);
+        }
         return Resume::Here(Seen { cursor, absent: place.absent.clone() });
     }
     if ahead.all(|(origin, stamp)| may_come(origin, stamp)) { Resume::Ahead } else { Resume::Gap(GapCause::Rewound) }

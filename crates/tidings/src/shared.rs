@@ -67,6 +67,8 @@ pub(crate) struct Shared {
     pub(crate) outgoing: Arc<Notify>,
     /// Ends the engine; taken by who stops the node.
     pub(crate) stop: Mutex<Option<oneshot::Sender<oneshot::Sender<()>>>>,
+    /// Ends what writes into the journal, likewise.
+    pub(crate) stop_scribe: Mutex<Option<oneshot::Sender<oneshot::Sender<()>>>>,
     /// Peers came or went, or told that they have applied more.
     pub(crate) news: Notify,
 }
@@ -105,6 +107,7 @@ impl Shared {
             outgoing: Arc::default(),
             news: Notify::new(),
             stop: Mutex::default(),
+            stop_scribe: Mutex::default(),
         }
     }
 
@@ -353,7 +356,7 @@ impl Shared {
     }
 
     /// What a topic is, or would be.
-    fn declared(&self, name: &TopicName) -> (TopicKind, Keep) {
+    pub(crate) fn declared(&self, name: &TopicName) -> (TopicKind, Keep) {
         let (kind, keep) =
             self.served_as(name).map_or((TopicKind::Signal, Keep::SIGNAL), |served| (served.kind, served.keep));
         // One that says nothing of its own.

@@ -42,7 +42,10 @@ use serde::de::DeserializeOwned;
 use tidings_wire::event::GapCause;
 
 /// Nodes of one process: an engine without sockets, for tests of clusters.
-pub use crate::engine::mesh::{Mesh, MeshCarrier};
+pub use crate::engine::{
+    ledger::Ledger,
+    mesh::{Mesh, MeshCarrier},
+};
 use crate::{Clock, Delivery, Entry, Hub, Limits, Reader, Subscription};
 
 /// A hub whose time stands still until its clock is moved.

@@ -20,7 +20,7 @@ pub(super) fn raise(gone: &mut Cursor, origin: OriginTag, stamp: u64) {
 
 impl NodeLog {
     /// All topics, in an order that no hash decides.
-    fn topics_by_name(&self) -> Vec<Arc<Topic>> {
+    pub(super) fn topics_by_name(&self) -> Vec<Arc<Topic>> {
         let mut topics: Vec<_> = self.topics.values().cloned().collect();
         topics.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         topics

@@ -25,7 +25,7 @@ pub(crate) struct Outcome {
 
 /// Why a frame that is a peer's own is not taken: its link ends.
 #[derive(Debug)]
-enum Refusal {
+pub(super) enum Refusal {
     /// Its stamps do not ascend within its range.
     Disorder,
     /// Its clock is more than a day ahead.
@@ -37,7 +37,7 @@ enum Refusal {
 }
 
 impl Refusal {
-    fn reason(&self) -> String {
+    pub(super) fn reason(&self) -> String {
         match self {
             Self::Disorder => "its frame's stamps are not in order: run one build of the library on all nodes".into(),
             Self::Clock => "its clock is more than a day ahead: set the clocks of both nodes".into(),
@@ -217,29 +217,44 @@ impl Shared {
             woken |= log.gap_signals(now, origin, data.to);
         }
         gaps::raise(&mut log.deleted, origin, data.deleted);
-        let late = log.is_retired(origin);
         for entry in data.entries.into_iter().filter(|entry| entry.stamp > have) {
-            let version = entry.version(origin);
-            let topic = self.remote_topic(log, now, &entry.topic).ok_or(Refusal::TooManyTopics)?;
-            if late && topic.kind != TopicKind::State {
-                // Hours old, and in no cursor: readers that come from elsewhere may have it.
-                woken |= log.gap(now, &topic, GapCause::Rewound, None);
-            }
-            let payload = entry.payload;
-            let message = Message { version, stamp: entry.stamp, from: entry.from, id: entry.id, payload, gap: None };
-            if !log.has_room_for_remote(&topic, &message) {
-                return Err(Refusal::NoRoom);
-            }
-            woken |= match entry.author {
-                Some((author, stamp)) => log.stand_in(now, &topic, author.into(), Message { stamp, ..message }),
-                None => log.apply(now, &topic, message),
-            };
+            woken |= self.enter(log, now, origin, entry)?;
         }
         log.decide(origin, data.to);
         if let Some(cluster) = &mut log.cluster {
             cluster.answered(origin);
         }
         log.confirm(origin);
+        Ok(woken)
+    }
+
+    /// Applies one message of an origin: everything before it is applied or decided.
+    pub(super) fn enter(
+        &self,
+        log: &mut NodeLog,
+        now: Now,
+        origin: OriginTag,
+        entry: WireEntry,
+    ) -> Result<bool, Refusal> {
+        if !is_in_time(entry.clock, now) {
+            return Err(Refusal::Clock);
+        }
+        let version = entry.version(origin);
+        let topic = self.remote_topic(log, now, &entry.topic).ok_or(Refusal::TooManyTopics)?;
+        let mut woken = false;
+        if log.is_retired(origin) && topic.kind != TopicKind::State {
+            // Hours old, and in no cursor: readers that come from elsewhere may have it.
+            woken |= log.gap(now, &topic, GapCause::Rewound, None);
+        }
+        let payload = entry.payload;
+        let message = Message { version, stamp: entry.stamp, from: entry.from, id: entry.id, payload, gap: None };
+        if !log.has_room_for_remote(&topic, &message) {
+            return Err(Refusal::NoRoom);
+        }
+        woken |= match entry.author {
+            Some((author, stamp)) => log.stand_in(now, &topic, author.into(), Message { stamp, ..message }),
+            None => log.apply(now, &topic, message),
+        };
         Ok(woken)
     }
 

@@ -22,9 +22,12 @@ mod gaps;
 mod handle;
 mod hear;
 mod interest;
+mod journal;
 mod member;
+mod note;
 mod origins;
 mod peer;
+mod replay;
 mod resend;
 mod serve;
 mod stand_in;
@@ -47,8 +50,11 @@ pub(crate) use frame::WireEntry;
 pub(crate) use frame::seal;
 pub(crate) use frame::{Beat, Data, Envelope, Frame, FrameError, Holds, Outgoing};
 pub(crate) use interest::{Bucket, Interest, Needs};
+pub use journal::JournalInfo;
+pub(crate) use journal::{Batch, is_due};
 pub(crate) use member::Members;
 pub use member::{Member, MemberState};
+pub(crate) use note::Note;
 pub(crate) use origins::{Absent, Origins, Seen};
 pub(crate) use peer::Peer;
 use resend::Resend;
@@ -112,6 +118,8 @@ pub(crate) struct Cluster {
     /// All nodes that were ever seen, for people.
     pub(crate) members: Members,
     pub(crate) resend: Resend,
+    /// How far the journal has come; `None` where there is none.
+    pub(crate) journal: Option<JournalInfo>,
     /// Which Signal topics this node needs.
     pub(crate) needs: Needs,
     /// Which origins are alive, dead, retired.

@@ -5,7 +5,10 @@
 //! cursor that could still name a place before its last message. What it published stays where it
 //! is retained, and repairs go on, by a list beside the vector.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use tidings_wire::{Cursor, OriginTag, cursor::CURSOR_ORIGINS_MAX};
 
@@ -41,9 +44,17 @@ pub(crate) struct Absent {
     /// When an origin was last retired before its time, because there were too many, and a minute for clocks that
     /// differ: a cursor from before that does not list one says nothing of it.
     pub(crate) crowded_s: u64,
+    /// Origins that a journal knows, and that died without a word: what they published last may have died with them. Each
+    /// with those whose cursors have been told.
+    pub(crate) died: BTreeMap<OriginTag, BTreeSet<OriginTag>>,
 }
 
 impl Absent {
+    /// Whether a cursor is of before a death that its reader was not told of.
+    pub(crate) fn is_before_a_death(&self, cursor: &Cursor) -> bool {
+        self.died.values().any(|told| !told.iter().any(|origin| cursor.lists(*origin)))
+    }
+
     /// Whether a reader that comes with this cursor has a message: because it is covered, or because its origin had
     /// been dead for hours when the cursor was issued.
     pub(crate) fn covers(&self, cursor: &Cursor, origin: OriginTag, stamp: u64) -> bool {
@@ -164,6 +175,9 @@ impl Origins {
     /// A peer tells for how long an origin has been dead: not at all, if it is a peer of that one. Returns the stamp of
     /// an origin that was retired here and is listed anew, for it lives.
     pub(crate) fn told(&mut self, now: Now, cursor_age_s: u64, origin: OriginTag, dead_ms: u64) -> Option<u64> {
+        if dead_ms == 0 {
+            self.lives(origin);
+        }
         let at_ms = now.monotonic_ms as i64 - dead_ms.min(DEAD_MS_MAX) as i64;
         let told_ms = now.monotonic_ms;
         let alive = self.alive.entry(origin).or_insert(Alive { at_ms, stamp: 0, is_guess: true, told_ms });
@@ -177,6 +191,25 @@ impl Origins {
         }
         alive.is_guess = false;
         (dead_ms < 2 * cursor_age_s * 1000).then(|| self.is_back(origin)).flatten()
+    }
+
+    /// A journal knows this origin, and not that it left in order; those are the ones whose cursors have been told.
+    pub(crate) fn has_died(&mut self, origin: OriginTag, told: BTreeSet<OriginTag>) {
+        Arc::make_mut(&mut self.absent).died.insert(origin, told);
+    }
+
+    /// It lives.
+    fn lives(&mut self, origin: OriginTag) {
+        if self.absent.died.contains_key(&origin) {
+            Arc::make_mut(&mut self.absent).died.remove(&origin);
+        }
+    }
+
+    /// A journal brings an origin's messages up to here: that they come is no sign of life.
+    pub(crate) fn is_written(&mut self, origin: OriginTag, stamp: u64) {
+        if let Some(alive) = self.alive.get_mut(&origin) {
+            alive.stamp = alive.stamp.max(stamp);
+        }
     }
 
     /// For how many milliseconds each origin has been dead, as far as this node knows.
@@ -225,6 +258,7 @@ impl Origins {
         for (dead_ms, origin) in &leaving {
             absent.seen.insert(*origin, u64::MAX);
             absent.disputed.remove(origin);
+            absent.died.remove(origin);
             absent.retired.insert(*origin, vector.get(*origin));
             if *dead_ms < retired_after_ms {
                 absent.crowded_s = now.wall_s() + 60;
@@ -239,6 +273,7 @@ impl Origins {
 
     /// A retired origin is alive after all, after hours: it is listed anew, from the stamp that comes back.
     pub(crate) fn is_back(&mut self, origin: OriginTag) -> Option<u64> {
+        self.lives(origin);
         let has = *self.absent.retired.get(&origin)?;
         let absent = Arc::make_mut(&mut self.absent);
         absent.retired.remove(&origin);

@@ -30,6 +30,8 @@ pub(crate) struct Driver {
     carrier: Arc<dyn Carrier>,
     inbox: Inbox,
     outgoing: Arc<Notify>,
+    /// Waked when something is published: for who writes it down.
+    published: Arc<Notify>,
 }
 
 /// What the driver waits for.
@@ -41,8 +43,8 @@ enum Woken {
 }
 
 impl Driver {
-    pub(crate) fn new(hub: &Arc<Shared>, carrier: Arc<dyn Carrier>, inbox: Inbox) -> Self {
-        Self { hub: Arc::downgrade(hub), carrier, inbox, outgoing: hub.outgoing.clone() }
+    pub(crate) fn new(hub: &Arc<Shared>, carrier: Arc<dyn Carrier>, inbox: Inbox, published: Arc<Notify>) -> Self {
+        Self { hub: Arc::downgrade(hub), carrier, inbox, outgoing: hub.outgoing.clone(), published }
     }
 
     /// Runs until the hub is gone, or is told to stop.
@@ -62,7 +64,10 @@ impl Driver {
                     }
                 }
                 Woken::Tick => self.tell(&shared, Event::Tick),
-                Woken::Outgoing => self.tell(&shared, Event::Flush),
+                Woken::Outgoing => {
+                    self.tell(&shared, Event::Flush);
+                    self.published.notify_one();
+                }
                 Woken::Happened(None) => break,
                 Woken::Stop(done) => {
                     self.leave(&shared, Event::Stop).await;

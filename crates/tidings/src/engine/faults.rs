@@ -14,7 +14,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{BoxFuture, Carrier, EngineError, FRAMES_MAX, Happened, Inbound, Inbox, Me, SendError};
+use super::{BoxFuture, Carrier, EngineError, FRAMES_MAX, Happened, Inbound, Inbox, Journal, Me, SendError};
 use crate::{lock, sync::Mutex};
 
 /// A fault lasts no longer than this, whatever is asked for: a demonstration must not be forgotten.
@@ -245,5 +245,9 @@ impl<C: Carrier> Carrier for Faulty<C> {
 
     fn stop(&self) -> BoxFuture<'_, ()> {
         self.carrier.stop()
+    }
+
+    fn journal(&self) -> Option<Arc<dyn Journal>> {
+        self.carrier.journal()
     }
 }

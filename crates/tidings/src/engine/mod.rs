@@ -10,10 +10,15 @@ mod driver;
 #[cfg(feature = "faults")]
 mod faults;
 mod inbound;
+mod journal;
+mod journaled;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) mod ledger;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) mod mesh;
+mod scribe;
 
-use std::{fmt, future::Future, pin::Pin};
+use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
 use thiserror::Error;
@@ -24,6 +29,9 @@ pub(crate) use driver::Driver;
 pub use faults::{Fault, Faults, Faulty};
 pub use inbound::Inbound;
 pub(crate) use inbound::{FRAMES_MAX, Happened, Inbox};
+pub use journal::{Journal, JournalError, Kept, Record, Shelf};
+pub use journaled::Journaled;
+pub(crate) use scribe::{Found, Scribe};
 
 /// What a carrier gives back that takes time.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -60,6 +68,11 @@ pub trait Carrier: fmt::Debug + Send + Sync + 'static {
 
     /// Ends: what is queued goes out if it can, and then nothing more comes in.
     fn stop(&self) -> BoxFuture<'_, ()>;
+
+    /// What keeps the nodes' messages beyond their lives, where there is such a thing.
+    fn journal(&self) -> Option<Arc<dyn Journal>> {
+        None
+    }
 }
 
 /// Why a frame was dropped.
@@ -87,6 +100,9 @@ pub enum EngineError {
         /// The name.
         node: NodeName,
     },
+    /// The journal cannot be read: the node would begin without what it has to have.
+    #[error("the journal cannot be read: {0}")]
+    Journal(#[from] JournalError),
     /// The engine's own reason.
     #[error("the engine could not begin: {0}")]
     Other(Box<dyn std::error::Error + Send + Sync>),
