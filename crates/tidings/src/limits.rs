@@ -88,6 +88,10 @@ pub struct Limits {
     /// Changes that a topic keeps for those who watch it. 16,384: of 10,000 that leave at once there is a diff; who is
     /// further behind is told the list. At least 1: 0 counts as that.
     pub presence_changes_max: usize,
+    /// Entries of its own that have gone and that a node remembers for peers that missed it, about 150 bytes each.
+    /// 16,384: of a storm of 10,000 leaves a peer that misses a frame is sent the rest. One that is further behind is sent
+    /// the list.
+    pub presence_gone_max: usize,
     /// Shards, the tasks that wake readers; never more than there are cores. 16: more would only wait for each other. At
     /// most 64, at least 1.
     pub shards_max: usize,
@@ -120,6 +124,7 @@ impl Default for Limits {
             page_presences_max: 64,
             presence_grace_ms: 5_000,
             presence_changes_max: 16_384,
+            presence_gone_max: 16_384,
             shards_max: 16,
         }
     }

@@ -64,7 +64,8 @@ pub(crate) struct Core {
 
 impl Core {
     pub(crate) fn new(me: OriginTag, limits: &Limits) -> Self {
-        let (own, copies, links, head_to, changed, head_ms) = Default::default();
+        let (copies, links, head_to, changed, head_ms) = Default::default();
+        let own = Own::new(limits.presence_gone_max);
         let table = Table::new(limits.presence_changes_max);
         Self { me, own, copies, links, table, head_to, changed, head_ms, alarm_ms: u64::MAX }
     }

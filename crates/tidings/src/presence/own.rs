@@ -11,10 +11,6 @@ use tidings_wire::TopicName;
 use super::{Change, Changes, Id, Reference, State, digest};
 use crate::cluster::{FRAME_ENTRIES_MAX, FRAME_PAYLOAD_BYTES};
 
-/// Marks of entries that have gone: some 100 bytes each. A storm of 10,000 leaves reaches a peer that misses a frame of
-/// it without a list.
-const GONE_MAX: usize = 16_384;
-
 /// An entry of this node.
 #[derive(Debug)]
 pub(crate) struct Owned {
@@ -41,9 +37,15 @@ pub(crate) struct Own {
     /// Those whose handle is gone, by when they leave.
     fading: BTreeSet<(u64, Id)>,
     handles: u64,
+    /// Marks of entries that have gone.
+    gone_max: usize,
 }
 
 impl Own {
+    pub(crate) fn new(gone_max: usize) -> Self {
+        Self { gone_max, ..Self::default() }
+    }
+
     pub(crate) fn get(&self, id: &Id) -> Option<&Owned> {
         self.entries.get(id)
     }
@@ -76,7 +78,7 @@ impl Own {
         if was_there {
             self.head += 1;
             self.gone.insert(self.head, id.clone());
-            if self.gone.len() > GONE_MAX
+            if self.gone.len() > self.gone_max
                 && let Some((counter, _)) = self.gone.pop_first()
             {
                 self.floor = counter;
