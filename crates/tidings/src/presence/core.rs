@@ -58,16 +58,18 @@ pub(crate) struct Core {
     changed: (u64, u64),
     /// When the head went out last.
     head_ms: u64,
+    /// How often a node's entries were not what it said they are: never, unless a carrier reorders.
+    pub(crate) differed: u64,
     /// When something happens by itself next; `u64::MAX` for never. Too early does no harm.
     pub(crate) alarm_ms: u64,
 }
 
 impl Core {
     pub(crate) fn new(me: OriginTag, limits: &Limits) -> Self {
-        let (copies, links, head_to, changed, head_ms) = Default::default();
+        let (copies, links, head_to, changed, head_ms, differed) = Default::default();
         let own = Own::new(limits.presence_gone_max);
         let table = Table::new(limits.presence_changes_max);
-        Self { me, own, copies, links, table, head_to, changed, head_ms, alarm_ms: u64::MAX }
+        Self { me, own, copies, links, table, head_to, changed, head_ms, differed, alarm_ms: u64::MAX }
     }
 
     /// Tracks an entry, or gives it to another handle; the handle's number.
@@ -326,7 +328,7 @@ impl Core {
         if have < head && !planted(Plant::HeadNotBelieved) {
             self.ask(now, node, origin, have, send);
         } else if differs {
-            // What is here came in no order that this build knows of: it is listed anew.
+            self.differed += 1;
             tracing::warn!(%node, head, "a node's presences differ from what it has told, and are listed anew");
             self.ask(now, node, origin, 0, send);
         }

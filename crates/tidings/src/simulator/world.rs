@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     Hub, Limits,
-    cluster::{Cluster, Envelope, Event, Send},
+    cluster::{Cluster, Envelope, Event, Frame, Send},
     shard::Round,
 };
 
@@ -38,6 +38,8 @@ const LEASE_MS: u64 = 300;
 
 pub(super) struct World {
     random: Random,
+    /// Decides for frames about presences, so that a seed without any is what it was before there were some.
+    presence_random: Random,
     plan: Plan,
     now_ms: Arc<AtomicU64>,
     nodes: Vec<Option<SimulatedNode>>,
@@ -62,6 +64,7 @@ impl World {
         let network = Network::new(plan.loss_per_mille, plan.delay_ms_max);
         let mut world = Self {
             random: Random::new(seed),
+            presence_random: Random::new(seed ^ 0x9e_u64),
             now_ms: Arc::new(AtomicU64::new(0)),
             nodes: Vec::new(),
             readers: Vec::new(),
@@ -267,9 +270,11 @@ impl World {
         let (name, epoch) = (hub.node_name().clone(), hub.epoch());
         let now_ms = self.now();
         for Send { to, frame } in sends {
+            let is_presence = matches!(frame, Frame::Presence(_));
             let bytes = Envelope { node: name.clone(), epoch, frame }.encode().expect("a frame within its limit");
             for to in to.iter().filter_map(|to| to.as_str().strip_prefix('n')?.parse().ok()) {
-                self.network.send(&mut self.random, now_ms, node, to, bytes.clone());
+                let random = if is_presence { &mut self.presence_random } else { &mut self.random };
+                self.network.send(random, now_ms, node, to, bytes.clone());
             }
         }
     }

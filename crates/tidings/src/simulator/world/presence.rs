@@ -236,9 +236,13 @@ impl World {
         }
     }
 
-    /// At rest every node lists exactly the pages that are open.
+    /// At rest every node lists exactly the pages that are open, and it came to that by what it was told in order.
     pub(super) fn check_people(&self) -> Result<(), Fault> {
         for SimulatedNode { hub, .. } in self.nodes.iter().flatten() {
+            let differed = hub.shared.presence(|core, _| core.differed);
+            if differed > 0 {
+                return Err(Fault(format!("{} had {differed} times not what a node had told", hub.node_name())));
+            }
             for room in ROOMS {
                 let open = self.people.pages.iter().filter(|page| page.room == room && page.at.is_some());
                 let entry = |page: &Page| {
