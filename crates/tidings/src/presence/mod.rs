@@ -27,6 +27,8 @@ mod own;
 mod reference;
 mod room;
 mod table;
+#[cfg(test)]
+mod tests;
 mod tracked;
 mod word;
 
