@@ -36,7 +36,8 @@ async fn main() -> ExitCode {
         );
         return ExitCode::SUCCESS;
     }
-    const PARTS: [&str; 8] = ["subscriptions", "fanout", "topics", "latency", "budget", "stalled", "cluster", "presence"];
+    const PARTS: [&str; 8] =
+        ["subscriptions", "fanout", "topics", "latency", "budget", "stalled", "cluster", "presence"];
     if let Some(unknown) = parts.iter().find(|part| !PARTS.contains(&part.as_str())) {
         println!("no part {unknown:?}; there are {}", PARTS.join(", "));
         return ExitCode::FAILURE;

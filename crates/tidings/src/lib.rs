@@ -136,9 +136,7 @@ pub use hub::Hub;
 pub use limits::Limits;
 pub use mailbox::ReaderWaker;
 pub use payload::Payload;
-pub use presence::{
-    Presence, PresenceChange, PresenceChanges, PresenceError, Reference, ReferenceError, Tracked,
-};
+pub use presence::{Presence, PresenceChange, PresenceChanges, PresenceError, Reference, ReferenceError, Tracked};
 pub use principal::Principal;
 pub use publish::{PublishOptions, Published};
 pub use reader::{Reader, Start};

@@ -62,8 +62,7 @@ fn what_nobody_can_come_back_to_leaves_at_once() {
 #[test]
 fn three_tabs_are_one_person_with_three_entries() {
     let (hub, _clock) = testing::hub("alpha");
-    let mut tabs: Vec<_> =
-        (1..=3).map(|tab| hub.track_as(page(tab), "room", "ann", meta("here")).unwrap()).collect();
+    let mut tabs: Vec<_> = (1..=3).map(|tab| hub.track_as(page(tab), "room", "ann", meta("here")).unwrap()).collect();
     let bob = hub.track("room", "bob", meta("here")).unwrap();
     assert_eq!(hub.presences_of("room", "ann").unwrap().len(), 3);
     tabs.drain(..2).for_each(tidings::Tracked::untrack);
@@ -89,7 +88,10 @@ fn the_list_comes_first_and_what_came_and_went_is_not_told() {
     drop(bob);
     let Some(PresenceChange::Diff { joins, leaves }) = told(&mut changes) else { panic!("a diff") };
     let metas = |of: &[Presence]| of.iter().map(|one| format!("{} {}", one.key, one.meta.as_str())).collect::<Vec<_>>();
-    assert_eq!((metas(&joins), metas(&leaves)), (vec!["ann \"3\"".into()], vec!["ann \"1\"".into(), "bob \"1\"".into()]));
+    assert_eq!(
+        (metas(&joins), metas(&leaves)),
+        (vec!["ann \"3\"".into()], vec!["ann \"1\"".into(), "bob \"1\"".into()])
+    );
     clock.advance(1);
     assert_eq!(told(&mut changes), None);
 }

@@ -295,12 +295,13 @@ impl Core {
         let have = copy.position;
         if copy.orphan_until_ms.take().is_some() {
             copy.ids().for_each(|id| self.table.set_orphan(now.monotonic_ms, id, origin, false));
-            self.look_at_due();
         }
         if is_first {
-            // Also where nothing is missing: who has not been asked sends nothing.
+            // Also where nothing is missing, and where it was asked on its last link: who is not asked sends nothing.
+            copy.asked_until_ms = 0;
             self.ask(now, node, origin, have, send);
         }
+        self.look_at_due();
         match word {
             Word::Head { head, digest } => self.heard_head(now, node, origin, (head, digest), send),
             Word::Need { have, listing } => {
@@ -368,7 +369,8 @@ impl Core {
         let (table, now_ms) = (&mut self.table, now.monotonic_ms);
         for change in frame.changes {
             match change.into_parts() {
-                (id, Some(state)) => {
+                (Id { reference, topic, key }, Some(state)) => {
+                    let id = Id { reference, topic: table.share(topic), key };
                     copy.enter(id.clone(), digest(&id, &state));
                     table.hold(now_ms, &id, origin, state);
                 }

@@ -46,7 +46,9 @@ pub enum PresenceError {
         max: usize,
     },
     /// [`Limits::page_presences_max`](crate::Limits) is reached.
-    #[error("this reference is present {max} times and may not be more often: untrack some, or raise `page_presences_max`")]
+    #[error(
+        "this reference is present {max} times and may not be more often: untrack some, or raise `page_presences_max`"
+    )]
     TooManyOfPage {
         /// Entries that are allowed.
         max: usize,

@@ -53,6 +53,11 @@ impl Table {
         self.rooms.entry(topic.clone()).or_default()
     }
 
+    /// The same name, in the memory that a topic's entries share.
+    pub(crate) fn share(&self, topic: TopicName) -> TopicName {
+        self.rooms.get_key_value(&topic).map_or(topic, |(shared, _)| shared.clone())
+    }
+
     /// What nodes say of an entry.
     pub(crate) fn holds(&self, id: &Id) -> &[Hold] {
         self.rooms.get(&id.topic).map_or(&[], |room| room.holds(&place(id)))
@@ -62,6 +67,8 @@ impl Table {
     pub(crate) fn hold(&mut self, now_ms: u64, id: &Id, origin: OriginTag, state: State) {
         self.change(now_ms, id, |holds| {
             holds.retain(|hold| hold.origin != origin);
+            // Mostly the only one: room for four would weigh as much as all the rest.
+            holds.reserve_exact(1);
             holds.push(Hold { origin, state, is_orphan: false });
         });
     }

@@ -18,12 +18,7 @@ enum Act {
 }
 
 fn acts() -> impl Strategy<Value = Vec<(usize, u8, Act)>> {
-    let act = prop_oneof![
-        Just(Act::Track),
-        any::<u8>().prop_map(Act::Update),
-        Just(Act::Drop),
-        Just(Act::Untrack)
-    ];
+    let act = prop_oneof![Just(Act::Track), any::<u8>().prop_map(Act::Update), Just(Act::Drop), Just(Act::Untrack)];
     // Few references: the same one is often held by two nodes.
     prop::collection::vec((0..NODES.len(), 0..5_u8, act), 0..60)
 }

@@ -73,7 +73,8 @@ impl World {
     pub(super) fn people_move(&mut self) {
         let now_ms = self.now();
         self.people.stale.retain(|(until_ms, ..)| *until_ms > now_ms);
-        if self.people.pages.iter().filter(|page| page.at.is_some() || page.back_ms.is_some()).count() < self.plan.pages {
+        if self.people.pages.iter().filter(|page| page.at.is_some() || page.back_ms.is_some()).count() < self.plan.pages
+        {
             self.open_page();
         }
         for page in 0..self.people.pages.len() {
@@ -192,7 +193,9 @@ impl World {
         let (now_ms, nodes) = (self.now(), &self.nodes);
         let epoch = |node: usize| nodes[node].as_ref().map(|node| node.hub.epoch());
         self.people.watchers.retain(|watcher| epoch(watcher.node) == Some(watcher.epoch));
-        for (node, SimulatedNode { hub, .. }) in nodes.iter().enumerate().filter_map(|(at, node)| Some((at, node.as_ref()?))) {
+        for (node, SimulatedNode { hub, .. }) in
+            nodes.iter().enumerate().filter_map(|(at, node)| Some((at, node.as_ref()?)))
+        {
             if self.people.watchers.iter().any(|watcher| watcher.node == node) {
                 continue;
             }
