@@ -92,7 +92,7 @@ fn free_addr() -> SocketAddr {
 }
 
 /// Nodes that see each other.
-async fn nodes(count: usize) -> Vec<Hub> {
+pub(crate) async fn nodes(count: usize) -> Vec<Hub> {
     let doors: Vec<_> = (0..count).map(|_| free_addr()).collect();
     let all: Vec<_> = doors.iter().map(ToString::to_string).collect();
     let mut hubs = Vec::new();
@@ -110,13 +110,13 @@ async fn nodes(count: usize) -> Vec<Hub> {
     hubs
 }
 
-async fn stop(hubs: Vec<Hub>) {
+pub(crate) async fn stop(hubs: Vec<Hub>) {
     for hub in hubs {
         hub.leave().await;
     }
 }
 
-async fn becomes(hub: &Hub, is: impl Fn(&Hub) -> bool) {
+pub(crate) async fn becomes(hub: &Hub, is: impl Fn(&Hub) -> bool) {
     let becomes = async {
         while !is(hub) {
             // Looked at often: the time until then is what is measured.

@@ -1,6 +1,6 @@
 //! What the hub costs in one process, beside what one would write with tokio alone, in one run.
 //!
-//! `cargo run --release -p bench [subscriptions] [fanout] [topics] [latency] [budget] [stalled] [cluster]` prints a table for each
+//! `cargo run --release -p bench [subscriptions] [fanout] [topics] [latency] [budget] [stalled] [cluster] [presence]` prints a table for each
 //! part named, or all. Figures are CPU time of the whole process divided by what was delivered: on a machine that does other things
 //! too, that holds better than the clock on the wall. Each figure is the median of five rounds.
 
@@ -10,6 +10,7 @@ mod budget;
 mod cluster;
 mod fanout;
 mod latency;
+mod presence;
 mod rival;
 mod stalled;
 mod subscriptions;
@@ -31,11 +32,12 @@ async fn main() -> ExitCode {
     let parts: Vec<String> = std::env::args().skip(1).collect();
     if parts.iter().any(|part| part == "--help" || part == "-h") {
         println!(
-            "bench [subscriptions] [fanout] [topics] [latency] [budget] [stalled] [cluster]: all parts, or those named"
+            "bench [subscriptions] [fanout] [topics] [latency] [budget] [stalled] [cluster] [presence]: all parts, or those named"
         );
         return ExitCode::SUCCESS;
     }
-    const PARTS: [&str; 7] = ["subscriptions", "fanout", "topics", "latency", "budget", "stalled", "cluster"];
+    const PARTS: [&str; 8] =
+        ["subscriptions", "fanout", "topics", "latency", "budget", "stalled", "cluster", "presence"];
     if let Some(unknown) = parts.iter().find(|part| !PARTS.contains(&part.as_str())) {
         println!("no part {unknown:?}; there are {}", PARTS.join(", "));
         return ExitCode::FAILURE;
@@ -62,6 +64,9 @@ async fn main() -> ExitCode {
     }
     if chosen("cluster") {
         cluster::run().await;
+    }
+    if chosen("presence") {
+        presence::run().await;
     }
     ExitCode::SUCCESS
 }

@@ -8,12 +8,12 @@ use super::{
 use crate::{Delivery, Hub, MemberState, PublishError, Start, Subscription, wire::event::GapCause};
 
 /// Names of the nodes.
-const NAMES: [&str; 3] = ["alpha", "beta", "gamma"];
+pub(super) const NAMES: [&str; 3] = ["alpha", "beta", "gamma"];
 
 /// Messages of a burst that is more than a link keeps for a peer that is cut off.
 const BURST: u64 = 20_000;
 
-async fn start(engine: &dyn TestEngine, name: &str) -> Hub {
+pub(super) async fn start(engine: &dyn TestEngine, name: &str) -> Hub {
     let hub = Hub::solo(name).expect("a plain name");
     hub.serve(VALUE);
     hub.serve(HISTORY);
@@ -22,7 +22,7 @@ async fn start(engine: &dyn TestEngine, name: &str) -> Hub {
 }
 
 /// Three nodes that see each other.
-async fn three(engine: &dyn TestEngine) -> [Hub; 3] {
+pub(super) async fn three(engine: &dyn TestEngine) -> [Hub; 3] {
     let hubs = [start(engine, NAMES[0]).await, start(engine, NAMES[1]).await, start(engine, NAMES[2]).await];
     for hub in &hubs {
         assert_eq!(hub.wait_for_nodes(2, PATIENCE).await, 2, "{}", hub.node_name());
@@ -31,7 +31,7 @@ async fn three(engine: &dyn TestEngine) -> [Hub; 3] {
 }
 
 /// Something becomes true of a hub. Looked at again whenever it may have changed.
-async fn becomes(hub: &Hub, what: &str, is: impl Fn(&Hub) -> bool) {
+pub(super) async fn becomes(hub: &Hub, what: &str, is: impl Fn(&Hub) -> bool) {
     must(what, async {
         while !is(hub) {
             hub.changed().await;
@@ -40,7 +40,7 @@ async fn becomes(hub: &Hub, what: &str, is: impl Fn(&Hub) -> bool) {
     .await;
 }
 
-fn state_of(hub: &Hub, node: &str) -> Option<MemberState> {
+pub(super) fn state_of(hub: &Hub, node: &str) -> Option<MemberState> {
     hub.nodes().iter().find(|member| member.node.as_str() == node).map(|member| member.state)
 }
 
@@ -167,7 +167,7 @@ pub async fn a_signal_is_heard_once_it_is_ready(engine: &dyn TestEngine) {
 }
 
 /// Cuts the first node off from the others, and waits until both sides know.
-async fn cut_off(engine: &dyn TestEngine, hubs: &[Hub; 3]) {
+pub(super) async fn cut_off(engine: &dyn TestEngine, hubs: &[Hub; 3]) {
     engine.cut(NAMES[0], NAMES[1]);
     engine.cut(NAMES[0], NAMES[2]);
     becomes(&hubs[0], "that beta is down", |hub| state_of(hub, NAMES[1]) == Some(MemberState::Down)).await;
@@ -176,7 +176,7 @@ async fn cut_off(engine: &dyn TestEngine, hubs: &[Hub; 3]) {
     becomes(&hubs[2], "that alpha is down", |hub| state_of(hub, NAMES[0]) == Some(MemberState::Down)).await;
 }
 
-async fn heal(engine: &dyn TestEngine, hubs: &[Hub; 3]) {
+pub(super) async fn heal(engine: &dyn TestEngine, hubs: &[Hub; 3]) {
     engine.heal();
     for hub in hubs {
         becomes(hub, "that all are up", |hub| {
