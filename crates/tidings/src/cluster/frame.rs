@@ -103,7 +103,7 @@ pub(crate) struct WireEntry {
     pub(crate) from: Option<Box<str>>,
     pub(crate) id: Option<Box<str>>,
     /// `None` clears a State topic.
-    #[serde(serialize_with = "Payload::write", deserialize_with = "Payload::trusted")]
+    #[serde(serialize_with = "Payload::write", deserialize_with = "Payload::read")]
     pub(crate) payload: Option<Payload>,
     /// The origin's own message with this stamp was superseded at the sender: this is the value that did so, of this
     /// origin, with this stamp there.
