@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release -p tidings-nats --example latency -- nats://127.0.0.1:4222`
 
-#![allow(clippy::print_stdout, reason = "it is a program that tells figures")]
+#![expect(clippy::print_stdout, reason = "it is a program that tells figures")]
 
 use std::{
     error::Error,

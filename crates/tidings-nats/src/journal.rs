@@ -240,7 +240,7 @@ impl JetStream {
         let values = self.stream(open, Of::Values).await?;
         let history = self.stream(open, Of::History).await?;
         let last = [&values, &history].map(|stream| stream.cached_info().state.last_sequence);
-        if open.read.lock().unwrap_or_else(PoisonError::into_inner).replace(last) == Some(last) {
+        if *open.read.lock().unwrap_or_else(PoisonError::into_inner) == Some(last) {
             return Ok(None);
         }
         open.saw(Of::Values, last[0]);
@@ -262,13 +262,14 @@ impl JetStream {
         .await?;
         // Asked for again: a mark may have seen more than there was when its stream was looked at.
         let now = history.get_info().await.map_err(|error| JournalError::Other(error.to_string()))?;
-        let (born, last) = (now.created.unix_timestamp_nanos(), now.state.last_sequence);
-        if let Some(mark) = marks.iter().find(|mark| mark.is_none_or(|mark| !mark.is_whole(born, last))) {
-            tracing::error!(?mark, born, last, "the journal has lost records that the server had told to be kept");
+        let (born, newest) = (now.created.unix_timestamp_nanos(), now.state.last_sequence);
+        if let Some(mark) = marks.iter().find(|mark| mark.is_none_or(|mark| !mark.is_whole(born, newest))) {
+            tracing::error!(?mark, born, newest, "the journal has lost records that the server had told to be kept");
             kept.is_torn = true;
         }
         let history_max = marks.iter().flatten().map(|mark| mark.history_max).chain(open.seen().history_max).min();
         kept.history_max = history_max.and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX);
+        *open.read.lock().unwrap_or_else(PoisonError::into_inner) = Some(last);
         Ok(Some(kept))
     }
 

@@ -47,7 +47,9 @@ impl Ears {
                 Some(message) = self.letters.next() => self.letter(&node, &message),
                 Some(message) = self.alive.next() => self.sign_of_life(&node, &message).await,
                 Some(message) = self.hello.next() => self.question(&node, message),
-                now = tick.tick() => {
+                _ = tick.tick() => {
+                    // Not when it was due.
+                    let now = Instant::now();
                     self.tick(&node, now.duration_since(ticked), each);
                     ticked = now;
                 }

@@ -9,7 +9,7 @@ use tidings::{
     Carrier, Delivery, EngineError, Hub, MemberState, Subscription,
     conformance::{HISTORY, PATIENCE},
 };
-use tidings_nats::{Credentials, Nats, NatsOptions};
+use tidings_nats::{Credentials, Nats, NatsOptions, Tls};
 use tokio::time::timeout;
 
 /// Long, where nobody is to be taken for dead.
@@ -244,4 +244,61 @@ async fn who_is_another_cluster_or_has_no_password_stays_out() {
     let stranger = Hub::solo("stranger").unwrap();
     let refused = stranger.connect(Nats::new(options(&[server.url()]))).await.unwrap_err().to_string();
     assert!(refused.contains("`credentials`"), "{refused}");
+}
+
+/// A throw-away authority, and what it has signed.
+struct Authority {
+    folder: support::Folder,
+    issuer: rcgen::Issuer<'static, rcgen::KeyPair>,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let folder = support::Folder::new();
+        let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let key = rcgen::KeyPair::generate().unwrap();
+        std::fs::write(folder.0.join("ca.pem"), params.self_signed(&key).unwrap().pem()).unwrap();
+        Self { folder, issuer: rcgen::Issuer::new(params, key) }
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.0.join(name).display().to_string()
+    }
+
+    fn sign(&self, name: &str) -> Tls {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let params = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        let (pem, key_pem) = (self.path(&format!("{name}.pem")), self.path(&format!("{name}.key")));
+        std::fs::write(&pem, certificate.pem()).unwrap();
+        std::fs::write(&key_pem, key.serialize_pem()).unwrap();
+        Tls::default().authority(self.path("ca.pem")).certificate(pem, key_pem)
+    }
+}
+
+/// Each side shows a certificate of the authority; who has another one, or none, stays out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_has_no_certificate_stays_out() {
+    let (ours, theirs) = (Authority::new(), Authority::new());
+    ours.sign("server");
+    let [cert, key, ca] = ["server.pem", "server.key", "ca.pem"].map(|name| ours.path(name));
+    let args = ["--tls", "--tlscert", &cert, "--tlskey", &key, "--tlsverify", "--tlscacert", &ca];
+    let server = Server::start(free_addr(), &args);
+    let with = |tls: Option<Tls>| options(&[server.addr.to_string()]).tls(tls);
+    let hubs = [node("alpha", with(Some(ours.sign("alpha")))).await, node("beta", with(Some(ours.sign("beta")))).await];
+    for hub in &hubs {
+        becomes(hub, "the other one", |hub| up(hub) == 1).await;
+    }
+    let of_nobody = Tls::default().authority(ours.path("ca.pem"));
+    for (who, tls) in [("another's", Some(theirs.sign("stranger"))), ("none", Some(of_nobody)), ("no TLS", None)] {
+        let stranger = Hub::solo("stranger").unwrap();
+        // Refused, or without a connection: in no case one of the cluster.
+        if stranger.connect(Nats::new(with(tls))).await.is_ok() {
+            assert!(stranger.nodes().is_empty(), "{who}");
+        }
+    }
+    let last = node("gamma", with(Some(ours.sign("gamma")))).await;
+    becomes(&last, "the others", |hub| up(hub) == 2).await;
+    assert!(hubs.iter().all(|hub| hub.nodes().iter().all(|node| node.node.as_str() != "stranger")));
 }

@@ -203,12 +203,11 @@ impl Scribe {
     async fn write_own(&mut self, shared: &Shared, batch: Batch) -> Result<(), JournalError> {
         let (origin, to) = (shared.origin, batch.to);
         if batch.lost > self.lost {
-            self.lost = batch.lost;
-            tracing::error!(
-                lost = self.lost,
-                "messages went before they could be written into the journal: who is \
-                served from it later is told a gap"
-            );
+            let lost = batch.lost;
+            tracing::error!(lost, "messages went before they were in the journal: who is served from it is told a gap");
+            // Before any record that says that more is written.
+            self.append(shared.mark(origin, self.written, lost, false, 0).into_iter().collect()).await?;
+            self.lost = lost;
         }
         if let Some(holds) = batch.holds {
             self.append(shared.holds_record(holds).into_iter().collect()).await?;
@@ -268,13 +267,8 @@ impl Scribe {
             while records.peek().is_some() {
                 self.append(records.by_ref().take(RECORDS_AT_ONCE).collect()).await?;
             }
-            self.append(
-                shared
-                    .mark(origin, batch.to, batch.lost, self.settled.contains(&origin), dead_ms)
-                    .into_iter()
-                    .collect(),
-            )
-            .await?;
+            let mark = shared.mark(origin, batch.to, batch.lost, self.settled.contains(&origin), dead_ms);
+            self.append(mark.into_iter().collect()).await?;
             written = batch.to;
         }
         self.others.insert(origin, written);
