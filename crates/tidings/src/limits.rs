@@ -76,7 +76,7 @@ pub struct Limits {
     /// list. At most 1 MiB: more counts as that.
     pub presence_meta_bytes_max: usize,
     /// Entries of presence that this node knows of, its own and other nodes'. 200,000, as readers: an entry costs about
-    /// 600 bytes beside its meta.
+    /// 500 bytes and its meta.
     pub presences_max: usize,
     /// Entries of one topic. 20,000: every newcomer is sent the whole list.
     pub topic_presences_max: usize,
