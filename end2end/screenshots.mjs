@@ -1,17 +1,21 @@
 // Takes the pictures of the README; called by script/screenshots.
 //
-//   node screenshots.mjs URL FOLDER
+//   node screenshots.mjs URL FOLDER            of a server alone
+//   node screenshots.mjs URL FOLDER cluster    of a front door with three nodes behind it
 
 import { readFile } from 'node:fs/promises';
 import { chromium } from '@playwright/test';
 
-const [url, folder] = process.argv.slice(2);
-if (!url || !folder) throw new Error('usage: node screenshots.mjs URL FOLDER');
+const [url, folder, what] = process.argv.slice(2);
+if (!url || !folder) throw new Error('usage: node screenshots.mjs URL FOLDER [cluster]');
 
 /** GitHub shows a README's pictures as they are: a large one is a slow one. */
 const BYTES_MAX = 300_000;
 
-const SHOTS = [
+const SHOTS = what === 'cluster' ? [
+  { name: 'cluster-light', colorScheme: 'light', width: 1280, height: 860 },
+  { name: 'cluster-dark', colorScheme: 'dark', width: 1280, height: 860 },
+] : [
   { name: 'home-light', colorScheme: 'light', width: 1280, height: 860 },
   { name: 'home-dark', colorScheme: 'dark', width: 1280, height: 860 },
   { name: 'home-narrow', colorScheme: 'light', width: 360, height: 780 },
@@ -38,6 +42,9 @@ for (const text of MESSAGES) {
   });
 }
 for (let times = 0; times < 42; times++) await post('/fn/add_one');
+const path = what === 'cluster' ? '/cluster' : '/';
+// The first reading of the CPU has no interval to take a share of, and the first count of streams is of before.
+const settled = what === 'cluster' ? { selector: '.map-dot' } : { selector: '[data-figure="streams"]', hasText: '1' };
 
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium',
@@ -52,15 +59,15 @@ try {
       // A ripple that is half way through is a smudge on a picture.
       reducedMotion: 'reduce',
     });
-    await page.goto(url, { waitUntil: 'domcontentloaded' });
+    await page.goto(`${url}${path}`, { waitUntil: 'domcontentloaded' });
     await page.locator('html[data-live="ready"]').waitFor();
-    // The first reading of the CPU has no interval to take a share of, and the first count of streams is of before.
-    await page.locator('[data-figure="streams"]', { hasText: '1' }).waitFor();
-    const path = `${folder}/${name}.png`;
-    await page.screenshot({ path });
-    const { length } = await readFile(path);
-    if (length > BYTES_MAX) throw new Error(`${path} has ${length} bytes, at most ${BYTES_MAX} are wanted`);
-    console.log(`${path}: ${length} bytes`);
+    const { selector, hasText } = settled;
+    await page.locator(selector, hasText ? { hasText } : {}).first().waitFor({ state: 'attached' });
+    const file = `${folder}/${name}.png`;
+    await page.screenshot({ path: file });
+    const { length } = await readFile(file);
+    if (length > BYTES_MAX) throw new Error(`${file} has ${length} bytes, at most ${BYTES_MAX} are wanted`);
+    console.log(`${file}: ${length} bytes`);
     await page.close();
   }
 } finally {

@@ -101,6 +101,11 @@ lint_wasm() {
 
 lint_docs() { RUSTDOCFLAGS="-D warnings" cargo doc "${NATIVE[@]}" --no-deps; }
 
+# What would be published, without building it once more: that is what all other steps do.
+package_crates() {
+    cargo package -p tidings-wire -p tidings -p tidings-axum -p tidings-leptos -p tidings-zenoh --no-verify --allow-dirty
+}
+
 # The simulator's seeds, and the planted bugs that it has to find.
 run_simulator() {
     local -x TIDINGS_SEEDS="${TIDINGS_SEEDS:-2000}"
@@ -114,6 +119,32 @@ run_schedules() {
     cargo test -p tidings --lib schedules::
 }
 
+# The app of docs/ADD.md: an app without Tidings, and the diff that makes it live; and a page whose parts begin at
+# different moments. With this workspace's lock and crates, and in its target folder, so that what others have built is
+# not built again.
+build_added() {
+    copy_app examples/add/before "$ROOT/target/add" &&
+        patch --silent --strip 1 --directory target/add <examples/add/counter.diff &&
+        (cd target/add && CARGO_TARGET_DIR="$ROOT/target" cargo leptos build) &&
+        copy_app examples/late "$ROOT/target/late" &&
+        (cd target/late && CARGO_TARGET_DIR="$ROOT/target" cargo leptos build)
+}
+
+# copy_app FROM TO: an app that is not of this workspace, made to use its crates.
+copy_app() {
+    local from="$1" copy="$2"
+    rm -rf "$copy" && mkdir -p "$copy/.cargo" && cp -R "$from/." Cargo.lock rust-toolchain.toml "$copy" || return 1
+    {
+        say "[patch.crates-io]"
+        local crate
+        for crate in tidings tidings-axum tidings-leptos tidings-wire; do
+            say "$crate = { path = \"$ROOT/crates/$crate\" }"
+        done
+        # Another profile would build all dependencies once more.
+        sed -n '/^\[profile.dev/,/^$/p' Cargo.toml
+    } >"$copy/.cargo/config.toml"
+}
+
 # nextest runs the tests of all crates side by side, where it is installed. It
 # has no doc tests, so those follow. A failure does not end the run: one run shows
 # everything.
@@ -121,6 +152,8 @@ run_tests() {
     # The simulator has a step of its own; here a few of its seeds have to do.
     local -x TIDINGS_SEEDS="${TIDINGS_SEEDS:-100}" TIDINGS_LARGE_SEEDS="${TIDINGS_LARGE_SEEDS:-0}"
     local code=0
+    # Nodes on hosts of their own have a step of their own, where nothing else runs beside them.
+    local NATIVE=("${NATIVE[@]}" --exclude chaos)
     if cargo nextest --version >/dev/null 2>&1; then
         cargo nextest run "${NATIVE[@]}" --no-fail-fast || code=$?
         cargo test "${NATIVE[@]}" --no-fail-fast --doc || code=$?
@@ -128,4 +161,14 @@ run_tests() {
         cargo test "${NATIVE[@]}" --no-fail-fast || code=$?
     fi
     return "$code"
+}
+
+# Real processes on hosts of their own, one test after the other: each is a small cluster under load.
+run_chaos() {
+    if [ "$(uname -s)" != Linux ] || [ "$(id -u)" -ne 0 ]; then
+        say "chaos: hosts of their own need Linux and root: run script/test as root, or this step alone:" >&2
+        say "    sudo -E env PATH=\"\$PATH\" script/test chaos" >&2
+        return 1
+    fi
+    cargo test -p chaos --no-fail-fast -- --test-threads=1
 }

@@ -45,6 +45,107 @@ pub async fn add_one() -> Result<u64, Refused> {
     node.add(1).await.map_err(|error| refused(error.to_string()))
 }
 
+/// Adds one to a node's counter: asks the actor that owns it, wherever it runs.
+///
+/// # Errors
+/// When there is no such node, or its actor does not answer.
+#[server(prefix = "/fn", endpoint = "add_to")]
+pub async fn add_to(
+    /// Whose counter.
+    node: String,
+) -> Result<u64, Refused> {
+    order(&node, crate::node::Order::Add(1)).await
+}
+
+/// Crashes a node's actor, as a bug would. Its supervisor starts it again.
+///
+/// # Errors
+/// When there is no such node, or its actor does not answer.
+#[server(prefix = "/fn", endpoint = "crash")]
+pub async fn crash(
+    /// Whose actor.
+    node: String,
+) -> Result<u64, Refused> {
+    order(&node, crate::node::Order::Crash).await
+}
+
+/// Makes a fault on purpose, or ends it: where the server was started for a demonstration, by who knows its token.
+///
+/// # Errors
+/// When the token is wrong, a node is not there, or does not answer.
+#[server(prefix = "/fn", endpoint = "fault")]
+pub async fn make_fault(
+    /// What the cluster was started with.
+    token: String,
+    /// `cut`, `slow` or `heal`, of the link between two nodes; `stop`, of the first of them.
+    what: String,
+    /// A node.
+    first: String,
+    /// Another one.
+    second: String,
+) -> Result<(), Refused> {
+    use crate::node::Order;
+    let demo = use_context::<crate::node::Demo>();
+    let demo = demo.ok_or_else(|| refused("this server was started without TIDINGS_DEMO_TOKEN".to_owned()))?;
+    if demo.unlock(&token).is_none() {
+        return Err(refused("that is not the token: it is printed where the cluster was started".to_owned()));
+    }
+    let handle = node_handle()?;
+    let (first, second) = (node_name(&first)?, node_name(&second)?);
+    let make: fn(tidings_wire::NodeName) -> Order = match what.as_str() {
+        "cut" => Order::Cut,
+        "slow" => Order::Delay,
+        "heal" => Order::Heal,
+        "stop" => {
+            let stopped = handle.order(&first, Order::Stop).await;
+            return stopped.map(drop).map_err(|error| refused(error.to_string()));
+        }
+        other => return Err(refused(format!("{other:?} is nothing that can be done: cut, slow, heal or stop is"))),
+    };
+    if first == second {
+        return Err(refused("a link has two ends: choose two nodes".to_owned()));
+    }
+    // The end that is here: the last to be cut, and the first to be healed, for the other is reached through it.
+    let as_named = (first == *handle.node()) == (what == "heal");
+    let (first, second) = if as_named { (first, second) } else { (second, first) };
+    let refuse = |error: crate::node::NodeError| refused(error.to_string());
+    handle.order(&first, make(second.clone())).await.map_err(refuse)?;
+    if let Err(error) = handle.order(&second, make(first.clone())).await {
+        return Err(match error {
+            crate::node::NodeError::Ask(_) if what == "heal" => refused(format!(
+                "healed at {first}. {second} is not reached through the cut: its end heals by itself within 30 s, or now \
+                 from the page of a third node"
+            )),
+            error => refuse(error),
+        });
+    }
+    Ok(())
+}
+
+/// Has a node's actor do something.
+#[cfg(feature = "ssr")]
+async fn order(node: &str, order: crate::node::Order) -> Result<u64, Refused> {
+    let (handle, node) = (node_handle()?, node_name(node)?);
+    handle.order(&node, order).await.map_err(|error| refused(error.to_string()))
+}
+
+#[cfg(feature = "ssr")]
+fn node_handle() -> Result<crate::node::NodeHandle, Refused> {
+    use_context().ok_or_else(|| refused("this server runs without its node actor".to_owned()))
+}
+
+#[cfg(feature = "ssr")]
+fn node_name(name: &str) -> Result<tidings_wire::NodeName, Refused> {
+    name.parse().map_err(|error| refused(format!("{name:?} is no node's name: {error}")))
+}
+
+/// A refusal of something that has no text to be given back.
+#[cfg(feature = "ssr")]
+fn refused(reason: String) -> Refused {
+    status_of_refusal();
+    Refused { reason, text: String::new() }
+}
+
 /// Publishes a message to everyone.
 ///
 /// # Errors
@@ -87,7 +188,7 @@ pub async fn add_card(
 ) -> Result<(), Refused> {
     use crate::topics::{ACTIVITY, CARDS_MAX, Message, TITLE};
     use std::sync::{Mutex, PoisonError};
-    /// Two that look for a number at once would find the same.
+    /// Two that look for a number at once would find the same. Never held across an await.
     static ADDING: Mutex<()> = Mutex::new(());
     let kept: String = title.chars().take(4 * crate::topics::TITLE_CHARS_MAX).collect();
     let refuse = |reason: String| {
@@ -96,13 +197,27 @@ pub async fn add_card(
     };
     let hub = use_context::<tidings::Hub>().ok_or_else(|| refuse("this server runs without a hub".to_owned()))?;
     let who = use_context::<tidings::Principal>().unwrap_or_default();
-    let _alone = ADDING.lock().unwrap_or_else(PoisonError::into_inner);
-    let free = (1..=CARDS_MAX).find(|card| hub.value(&TITLE.at(board, card)).is_none());
-    let card = free.ok_or_else(|| refuse(format!("the board is full: it has {CARDS_MAX} cards")))?;
-    let topic = TITLE.at(board, card);
-    let name = topic.name().map_err(|error| refuse(error.to_string()))?;
     let body = serde_json::to_string(&title).map_err(|error| refuse(error.to_string()))?;
-    hub.write(&who, name, &body, tidings::PublishOptions::default()).map_err(|error| refuse(error.to_string()))?;
+    let card = loop {
+        let (topic, card, published) = {
+            let _alone = ADDING.lock().unwrap_or_else(PoisonError::into_inner);
+            let free = (1..=CARDS_MAX).find(|card| hub.value(&TITLE.at(board, card)).is_none());
+            let card = free.ok_or_else(|| refuse(format!("the board is full: it has {CARDS_MAX} cards")))?;
+            let topic = TITLE.at(board, card);
+            let name = topic.name().map_err(|error| refuse(error.to_string()))?.clone();
+            let published = hub.write(&who, &name, &body, tidings::PublishOptions::default());
+            (name, card, published.map_err(|error| refuse(error.to_string()))?)
+        };
+        // Somebody may find the same number on another node at this moment. Once all nodes have seen both titles, the
+        // newer one stands on all of them, and the other's maker looks for another number. A node that does not answer
+        // is not waited for longer than the hub does.
+        let others = hub.nodes().iter().filter(|node| node.state == tidings::MemberState::Up).count();
+        let _ = hub.replicated(&published, others).await;
+        let stands = |entry: &std::sync::Arc<tidings::Entry>| entry.version.origin() == published.version.origin();
+        if hub.snapshot(&topic, 1).entries.first().is_none_or(stands) {
+            break card;
+        }
+    };
     let text = format!("Card {card} was made: {title}");
     hub.publish(&ACTIVITY.at(board), &Message { text }).map_err(|error| refuse(error.to_string()))?;
     Ok(())

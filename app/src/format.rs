@@ -24,6 +24,25 @@ pub(crate) fn ago(seconds: f64) -> String {
     }
 }
 
+/// How long something has lasted: `12 s`, `3 min`.
+pub(crate) fn lasted(seconds: f64) -> String {
+    match seconds.floor() {
+        under if under < 60.0 => format!("{under:.0} s"),
+        under if under < 3600.0 => format!("{:.0} min", (under / 60.0).floor()),
+        under if under < 86_400.0 => format!("{:.0} h", (under / 3600.0).floor()),
+        more => format!("{:.0} d", (more / 86_400.0).floor()),
+    }
+}
+
+/// Milliseconds, with as many places as tell something: `0.42`, `12.3`, `304`.
+pub(crate) fn milliseconds(ms: f32) -> String {
+    match ms {
+        under if under < 9.995 => format!("{under:.2}"),
+        under if under < 99.95 => format!("{under:.1}"),
+        more => format!("{more:.0}"),
+    }
+}
+
 /// Days, and hours to seconds, of a duration: `(3, "04:12:09")`.
 pub(crate) fn uptime(seconds: u64) -> (u64, String) {
     (seconds / 86_400, clock(seconds % 86_400))
@@ -62,6 +81,14 @@ mod tests {
         assert_eq!(
             [0.4, 12.0, 59.4, 125.0, 7300.0, 200_000.0].map(ago),
             ["just now", "12 s ago", "59 s ago", "2 min ago", "2 h ago", "2 d ago"]
+        );
+        assert_eq!(
+            [0.0, 59.9, 60.0, 3599.0, 7300.0, 200_000.0].map(lasted),
+            ["0 s", "59 s", "1 min", "59 min", "2 h", "2 d"]
+        );
+        assert_eq!(
+            [0.0, 0.417, 9.99, 9.996, 12.34, 99.96, 304.4].map(milliseconds),
+            ["0.00", "0.42", "9.99", "10.0", "12.3", "100", "304"]
         );
         assert_eq!(uptime(3 * 86_400 + 15_129), (3, "04:12:09".to_owned()));
     }

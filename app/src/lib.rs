@@ -6,6 +6,7 @@
 #![allow(unreachable_pub, reason = "`#[component]` makes what it expands to public")]
 
 pub mod api;
+pub mod cluster;
 mod format;
 #[cfg(feature = "ssr")]
 pub mod node;
@@ -24,7 +25,7 @@ use tidings_leptos::provide_live;
 
 pub use site::Site;
 
-use pages::{Board, Home, NotFound};
+use pages::{Board, Cluster, Home, NotFound};
 use parts::{Footer, Header, Notices};
 
 /// The document around the app.
@@ -65,6 +66,7 @@ pub fn App() -> impl IntoView {
                 <Routes fallback=NotFound>
                     <Route path=StaticSegment("") view=Home/>
                     <Route path=(StaticSegment("board"), ParamSegment("board")) view=Board/>
+                    <Route path=StaticSegment("cluster") view=Cluster/>
                 </Routes>
             </main>
             {site.map(|site| view! { <Footer site/> })}

@@ -17,6 +17,10 @@ pub struct Site {
     pub url: String,
 }
 
+/// Faults may be made on purpose here, by who knows the token: in the context where the server was started so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DemoMode;
+
 /// Makes the site known to all components below. Called once, in the root component.
 ///
 /// `None` where nobody rendered the page: the list of routes is made without a request.
@@ -25,5 +29,19 @@ pub(crate) fn provide_site() -> Option<Site> {
     if let Some(site) = &site {
         provide_context(site.clone());
     }
+    if SharedValue::new(is_demo).into_inner() {
+        provide_context(DemoMode);
+    }
     site
+}
+
+#[cfg(feature = "ssr")]
+fn is_demo() -> bool {
+    use_context::<crate::node::Demo>().is_some()
+}
+
+/// In the browser the page says it; where nobody rendered it, nobody knows.
+#[cfg(not(feature = "ssr"))]
+fn is_demo() -> bool {
+    false
 }

@@ -3,11 +3,15 @@
 use serde::{Deserialize, Serialize};
 use tidings_wire::{Events, Local, NodeName, State, TopicName, topics};
 
+use crate::cluster::Sees;
+
 topics! {
     /// How a node's process is doing, once a second.
     pub VITALS(node: NodeName): State<Vitals> = "node/{node}/vitals";
     /// A number owned by one actor of a node.
     pub COUNTER(node: NodeName): State<u64> = "node/{node}/counter";
+    /// What a node sees of its cluster, once a second.
+    pub SEES(node: NodeName): State<Sees> = "node/{node}/sees";
     /// What visitors said.
     pub MESSAGES: Events<Message> = "demo/messages" keep 200, "1d";
     /// The title of a card.

@@ -1,14 +1,16 @@
 //! What the hub costs in one process, beside what one would write with tokio alone, in one run.
 //!
-//! `cargo run --release -p bench [subscriptions] [fanout] [topics] [latency] [budget] [stalled]` prints a table for each
+//! `cargo run --release -p bench [subscriptions] [fanout] [topics] [latency] [budget] [stalled] [cluster] [presence]` prints a table for each
 //! part named, or all. Figures are CPU time of the whole process divided by what was delivered: on a machine that does other things
 //! too, that holds better than the clock on the wall. Each figure is the median of five rounds.
 
 #![expect(clippy::print_stdout, reason = "tables for people")]
 
 mod budget;
+mod cluster;
 mod fanout;
 mod latency;
+mod presence;
 mod rival;
 mod stalled;
 mod subscriptions;
@@ -29,10 +31,13 @@ const ROUNDS: usize = 5;
 async fn main() -> ExitCode {
     let parts: Vec<String> = std::env::args().skip(1).collect();
     if parts.iter().any(|part| part == "--help" || part == "-h") {
-        println!("bench [subscriptions] [fanout] [topics] [latency] [budget] [stalled]: all parts, or those named");
+        println!(
+            "bench [subscriptions] [fanout] [topics] [latency] [budget] [stalled] [cluster] [presence]: all parts, or those named"
+        );
         return ExitCode::SUCCESS;
     }
-    const PARTS: [&str; 6] = ["subscriptions", "fanout", "topics", "latency", "budget", "stalled"];
+    const PARTS: [&str; 8] =
+        ["subscriptions", "fanout", "topics", "latency", "budget", "stalled", "cluster", "presence"];
     if let Some(unknown) = parts.iter().find(|part| !PARTS.contains(&part.as_str())) {
         println!("no part {unknown:?}; there are {}", PARTS.join(", "));
         return ExitCode::FAILURE;
@@ -56,6 +61,12 @@ async fn main() -> ExitCode {
     }
     if chosen("stalled") {
         stalled::run().await;
+    }
+    if chosen("cluster") {
+        cluster::run().await;
+    }
+    if chosen("presence") {
+        presence::run().await;
     }
     ExitCode::SUCCESS
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration}
 
 use clap::Args;
 use tidings::{
-    Clock, Delivery, Hub, MemberState,
+    Clock, Delivery, Hub, MemberState, Payload, Start,
     wire::{Events, State, topics},
 };
 use tidings_zenoh::{Address, Discovery, Tls, Zenoh, ZenohOptions};
@@ -13,7 +13,7 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use crate::protocol::{Order, Standing, Told};
+use crate::protocol::{How, Order, Standing, Told};
 
 topics! {
     /// Numbers 1, 2, 3 … of one start of a node.
@@ -139,6 +139,13 @@ pub async fn run(args: NodeArgs) -> Result<(), String> {
                         tell(&Told::Marked { number: node.published });
                     }
                     Order::Stand(asked) => tell(&Told::Stands(node.standing(asked))),
+                    Order::Listen { reader, topic, after, excluding } => {
+                        tokio::spawn(read(node.hub.clone(), reader, topic, after, excluding));
+                    }
+                    Order::Say { topic, number, how } => {
+                        tell(&Told::Said { error: node.say(&topic, number, how).err() });
+                    }
+                    Order::Cursor => tell(&Told::Cursor(node.hub.cursor().into())),
                     Order::Leave => {
                         node.hub.leave().await;
                         return Ok(());
@@ -160,6 +167,20 @@ impl Node {
         } else {
             self.hub.publish(&value, &fastrand::u64(0..1 << 53)).expect("inside all limits");
         }
+    }
+
+    fn say(&self, topic: &str, number: u64, how: How) -> Result<(), String> {
+        let payload = Payload::of(&number).map_err(|error| error.to_string())?;
+        let said = match how {
+            How::Broadcast => self.hub.broadcast(topic, payload).map(drop),
+            How::From(sender) => self.hub.broadcast_from(&sender, topic, payload).map(drop),
+            How::Local => self.hub.local_broadcast(topic, payload).map(drop),
+            How::Direct(node) => {
+                let node = node.parse().map_err(|error: tidings::wire::NameError| error.to_string())?;
+                self.hub.direct_broadcast(&node, topic, payload)
+            }
+        };
+        said.map_err(|error| error.to_string())
     }
 
     fn standing(&self, asked: u64) -> Standing {
@@ -189,6 +210,27 @@ async fn listen(hub: Hub) {
             Delivery::Gap { topic, cause } => {
                 tell(&Told::Gap { topic: topic.to_string(), cause: format!("{cause:?}") })
             }
+            _ => {}
+        }
+    }
+}
+
+/// Tells what one reader is handed.
+async fn read(hub: Hub, reader: u32, topic: String, after: Option<String>, excluding: Option<String>) {
+    let start = after.map_or(Start::Now, |cursor| Start::After(cursor.into()));
+    let mut subscription = hub.subscribe_from(&topic, start).expect("inside all limits");
+    if let Some(sender) = excluding {
+        subscription = subscription.excluding(&sender);
+    }
+    subscription.ready().await;
+    tell(&Told::Listening { reader });
+    loop {
+        match subscription.next().await {
+            Delivery::Message(entry) => {
+                let number = entry.payload.as_ref().and_then(|payload| payload.decode().ok()).unwrap_or_default();
+                tell(&Told::Read { reader, number });
+            }
+            Delivery::Gap { cause, .. } => tell(&Told::ReadGap { reader, cause: format!("{cause:?}") }),
             _ => {}
         }
     }

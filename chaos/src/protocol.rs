@@ -14,8 +14,28 @@ pub enum Order {
     Mark,
     /// Say where you stand.
     Stand(u64),
+    /// Listen to a topic, as a reader of this number.
+    Listen { reader: u32, topic: String, after: Option<String>, excluding: Option<String> },
+    /// Publish this number on a topic.
+    Say { topic: String, number: u64, how: How },
+    /// Say the log's cursor.
+    Cursor,
     /// Leave in order, and end.
     Leave,
+}
+
+/// How a number is published.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum How {
+    /// To all.
+    Broadcast,
+    /// To all but this sender's readers.
+    From(String),
+    /// On the publisher's node.
+    Local,
+    /// On one other node.
+    Direct(String),
 }
 
 /// From a node, on its standard output.
@@ -36,6 +56,16 @@ pub enum Told {
     Marked { number: u64 },
     /// Where it stands.
     Stands(Standing),
+    /// The reader of this number hears whatever is published from here on.
+    Listening { reader: u32 },
+    /// The reader was handed this number.
+    Read { reader: u32, number: u64 },
+    /// The reader was told a gap.
+    ReadGap { reader: u32, cause: String },
+    /// What came of publishing: nothing, or an error.
+    Said { error: Option<String> },
+    /// The log's cursor.
+    Cursor(String),
 }
 
 /// Where a node stands.

@@ -29,7 +29,7 @@ pub(crate) fn print(hub: &Hub, engine: Engine, url: &str, addr: SocketAddr) {
     println!("  node    {} (epoch {})", hub.node_name(), hub.epoch());
     match engine {
         Engine::Solo => println!("  engine  solo: this node alone, nothing is kept over a restart"),
-        Engine::Zenoh => println!("  engine  zenoh: {}", cluster(hub)),
+        Engine::Zenoh | Engine::Nats => println!("  engine  {}: {}", engine.as_str(), cluster(hub)),
     }
     for (what, names) in [("anyone reads and writes", writable), ("anyone reads", readable), ("closed", closed)] {
         if !names.is_empty() {

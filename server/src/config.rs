@@ -11,7 +11,7 @@ use crate::engine::ClusterConfig;
 #[command(
     name = "tidings-server",
     version,
-    after_help = "Logs go to standard error; RUST_LOG sets what is logged (default: info)."
+    after_help = "Logs go to standard error; RUST_LOG sets what is logged (default: info,zenoh=error)."
 )]
 pub(crate) struct Config {
     /// Where to listen; port 0 takes a free one. LEPTOS_SITE_ADDR is asked next [default: 127.0.0.1:3000]

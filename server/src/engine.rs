@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 use tidings::{Carrier, Faults, Hub};
+use tidings_nats::{JournalOptions, Nats, NatsOptions};
 use tidings_zenoh::{Address, Discovery, Tls, Zenoh, ZenohOptions};
 
 /// How nodes reach each other.
@@ -15,6 +16,8 @@ pub(crate) enum Engine {
     Solo,
     /// Directly, with Zenoh inside of each node.
     Zenoh,
+    /// Through NATS servers, which also keep what is published where they have JetStream.
+    Nats,
 }
 
 impl Engine {
@@ -22,6 +25,7 @@ impl Engine {
         match self {
             Self::Solo => "solo",
             Self::Zenoh => "zenoh",
+            Self::Nats => "nats",
         }
     }
 }
@@ -57,6 +61,14 @@ pub(crate) struct ClusterConfig {
     /// Look for nodes by multicast in the local network. Done in any case where neither peers nor a name are given.
     #[arg(long, env = "TIDINGS_MULTICAST")]
     multicast: bool,
+
+    /// With the engine nats: its servers, as host:port, with commas between.
+    #[arg(long, env = "TIDINGS_NATS", value_delimiter = ',', default_value = "127.0.0.1:4222")]
+    nats: Vec<String>,
+
+    /// With the engine nats: keep what is published in JetStream, so that all nodes may stop.
+    #[arg(long, env = "TIDINGS_JOURNAL")]
+    journal: bool,
 
     /// At the start, wait for so many other nodes before visitors are let in.
     #[arg(long, env = "TIDINGS_WAIT_NODES", default_value_t = 0)]
@@ -99,14 +111,9 @@ pub(crate) async fn connect(hub: &Hub, config: &ClusterConfig, secret: Option<&s
     if secret.is_none() {
         tracing::warn!("without TIDINGS_SECRET, the same on all nodes, a page that moves to another node begins anew");
     }
-    let carrier = Zenoh::new(config.zenoh(secret));
-    let faults = if config.demo_token.is_some() {
-        let (carrier, faults) = Faults::around(carrier);
-        begin(hub, carrier).await?;
-        Some(faults)
-    } else {
-        begin(hub, carrier).await?;
-        None
+    let faults = match config.engine {
+        Engine::Nats => begin(hub, Nats::new(config.nats()), config).await?,
+        _ => begin(hub, Zenoh::new(config.zenoh(secret)), config).await?,
     };
     let found = hub.wait_for_nodes(config.wait_nodes, Duration::from_secs(config.wait_s.into())).await;
     if found < config.wait_nodes {
@@ -115,8 +122,14 @@ pub(crate) async fn connect(hub: &Hub, config: &ClusterConfig, secret: Option<&s
     Ok(faults)
 }
 
-async fn begin(hub: &Hub, carrier: impl Carrier) -> Result<(), String> {
-    hub.connect(carrier).await.map_err(|error| error.to_string())
+async fn begin(hub: &Hub, carrier: impl Carrier, config: &ClusterConfig) -> Result<Option<Faults>, String> {
+    if config.demo_token.is_none() {
+        hub.connect(carrier).await.map_err(|error| error.to_string())?;
+        return Ok(None);
+    }
+    let (carrier, faults) = Faults::around(carrier);
+    hub.connect(carrier).await.map_err(|error| error.to_string())?;
+    Ok(Some(faults))
 }
 
 /// Resolves when another node turns out to have this one's name.
@@ -127,6 +140,23 @@ pub(crate) async fn taken(hub: &Hub) {
 }
 
 impl ClusterConfig {
+    /// Users and passwords stand in the servers' addresses: `nats://user:password@host:port`.
+    fn nats(&self) -> NatsOptions {
+        let tls = self.tls_ca.as_ref().map(|authority| {
+            let tls = tidings_nats::Tls::default().authority(authority);
+            match (&self.tls_cert, &self.tls_key) {
+                (Some(certificate), Some(key)) => tls.certificate(certificate, key),
+                _ => tls,
+            }
+        });
+        NatsOptions::default()
+            .servers(&self.nats)
+            .cluster(&self.cluster)
+            .lease(Duration::from_millis(self.lease_ms.into()))
+            .tls(tls)
+            .journal(self.journal.then(JournalOptions::default))
+    }
+
     fn zenoh(&self, secret: Option<&str>) -> ZenohOptions {
         let tls = match (&self.tls_ca, &self.tls_cert, &self.tls_key) {
             (Some(authority), Some(certificate), Some(key)) => {

@@ -14,6 +14,7 @@ mod stop;
 
 use std::{net::SocketAddr, process::ExitCode};
 
+use app::node::NodeOptions;
 use axum::serve::{Listener as _, ListenerExt as _};
 use clap::Parser as _;
 use tidings::Hub;
@@ -23,10 +24,13 @@ use tracing_subscriber::EnvFilter;
 
 use config::Config;
 
+/// What is logged unless `RUST_LOG` says otherwise. Zenoh warns of each session that is set as ours are.
+const LOG: &str = "info,zenoh=error";
+
 fn main() -> ExitCode {
     let config = Config::parse();
     tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")))
+        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOG)))
         .with_writer(std::io::stderr)
         .init();
     let run = tokio::runtime::Builder::new_multi_thread()
@@ -62,8 +66,10 @@ async fn run(config: Config) -> Result<(), String> {
         .secret(config.secret.as_deref().map(Secret::from_text));
     let live = Live::new(hub.clone(), options).map_err(|error| format!("the system gives no randomness: {error}"))?;
     let streams = live.clone();
-    let node =
-        app::node::start(hub.clone(), move || streams.open_streams()).await.map_err(|error| error.to_string())?;
+    let options = NodeOptions::new(move || streams.open_streams())
+        .clustered(config.cluster.engine != engine::Engine::Solo)
+        .faults(faults.clone());
+    let node = app::node::start(hub.clone(), options).await.map_err(|error| error.to_string())?;
     let listener = listen(config.addr()).await?;
     let addr = listener.local_addr().map_err(|error| error.to_string())?;
     let url = config.url.clone().unwrap_or_else(|| format!("http://{addr}"));
@@ -72,11 +78,12 @@ async fn run(config: Config) -> Result<(), String> {
     let router = routes::router(parts);
     // Before the first request, once nothing can fail any more.
     banner::print(&hub, config.cluster.engine, &url, addr);
-    let (stopping, cluster) = (live.clone(), hub.clone());
+    let (stopping, cluster, actor) = (live.clone(), hub.clone(), node.clone());
     let serve = axum::serve(listener, router).with_graceful_shutdown(async move {
         tokio::select! {
             () = signals.told() => {}
             () = engine::taken(&cluster) => {}
+            () = actor.told_to_stop() => {}
         }
         stopping.drain();
     });
@@ -96,10 +103,9 @@ async fn run(config: Config) -> Result<(), String> {
 
 /// What this app serves, and to whom.
 fn serve_topics(hub: &Hub) {
-    use app::topics::{ACTIVITY, COUNTER, MESSAGES, Message, TITLE, VITALS, check_title, is_board, is_card};
+    use app::topics::{ACTIVITY, MESSAGES, Message, TITLE, check_title, is_board, is_card};
     use tidings::anyone;
-    hub.serve(VITALS).read(anyone);
-    hub.serve(COUNTER).read(anyone);
+    app::node::serve_topics(hub);
     hub.serve(MESSAGES).read(anyone).write(anyone).validate(Message::check);
     hub.serve(TITLE).read(anyone).write(|_, topic| is_card(topic)).validate(check_title);
     hub.serve(ACTIVITY).read(anyone).write(|_, topic| is_board(topic)).validate(Message::check);

@@ -38,6 +38,8 @@ async fn nodes(State(state): State<Nodes>) -> impl IntoResponse {
         state: MemberState::Up,
         reason: None,
         applied: hub.published(),
+        sent: 0,
+        spared: 0,
         since_ms: state.began_ms,
     });
     nodes.sort_by(|a, b| a.node.cmp(&b.node));

@@ -2,6 +2,7 @@
 
 mod board;
 mod card;
+mod cluster;
 mod counter;
 mod footer;
 mod header;
@@ -14,6 +15,7 @@ mod pill;
 mod vitals;
 
 pub(crate) use board::{Activity, Cards, Picked};
+pub(crate) use cluster::{Faults, Links, Map, Nodes, Totals, use_cluster};
 pub(crate) use counter::Counter;
 pub(crate) use footer::Footer;
 pub(crate) use header::Header;

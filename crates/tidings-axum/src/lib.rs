@@ -32,17 +32,30 @@
 //!   without a reconnect.
 //!
 //! # Proxies
-//! Streams carry `X-Accel-Buffering: no` and `Cache-Control: no-store`. Keep them out of compression: a compressor
-//! holds events back until its block is full.
+//! Streams carry `X-Accel-Buffering: no` and `Cache-Control: no-store, no-transform`. Keep them out of compression: a
+//! compressor holds events back until its block is full. The crate's README has the lines for nginx, Caddy and HAProxy.
+//!
+//! # Many nodes
+//! No sticky sessions: a page id names the node of the page's stream, and a call that reaches another node is forwarded
+//! there through the hub. All nodes need the same [`LiveOptions::secret`]. Topics that begin with `_tidings/` are the
+//! library's own, and closed to the outside.
 
 mod error;
+mod letters;
 mod live;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod origin;
 mod page_id;
+mod paint;
+mod rights;
 mod routes;
 mod stream;
+
+/// Has the README's code compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 pub use error::ApiError;
 pub use live::{Identify, Live, LiveOptions};

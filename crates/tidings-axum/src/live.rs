@@ -8,17 +8,18 @@ use std::{
 };
 
 use http::request::Parts;
+use serde::{Deserialize, Serialize};
 use slab::Slab;
 use tidings::{
-    Entry, Hub, Principal, ReaderWaker,
-    wire::{
-        Cursor, Paint, Painted, PaintedItem, Pattern, SharedPaint, TopicKind, TopicName, Want,
-        live::{Change, PAGE_TOPICS_MAX},
-    },
+    Hub, Principal, ReaderWaker,
+    wire::{SharedPaint, TopicName, live::Change},
 };
 use tokio::{sync::watch, time::MissedTickBehavior};
 
-use crate::page_id::Secret;
+use crate::{
+    letters::{Asked, is_ours, read_letters},
+    page_id::Secret,
+};
 
 /// Buckets among which the streams' beats are spread, so that they do not all come at once.
 const BEAT_BUCKETS: usize = 15;
@@ -44,7 +45,8 @@ pub struct LiveOptions {
     pub origins: Vec<String>,
     /// Who sends a request. Default: nobody is known.
     pub identify: Identify,
-    /// Signs page ids. Default: a secret of this process alone.
+    /// Signs page ids. Default: a secret of this process alone. All nodes of a cluster need the same: a page's call to
+    /// another node than its stream's is not forwarded otherwise, and costs the page a new stream.
     pub secret: Option<Secret>,
 }
 
@@ -116,7 +118,7 @@ impl fmt::Debug for LiveOptions {
 pub struct Live(Arc<Inner>);
 
 #[derive(Debug)]
-struct Inner {
+pub(crate) struct Inner {
     hub: Hub,
     options: LiveOptions,
     secret: Secret,
@@ -124,6 +126,14 @@ struct Inner {
     streams: Mutex<Streams>,
     /// Set once: no new streams.
     draining: watch::Sender<bool>,
+    /// Calls that wait for another node.
+    asked: Asked,
+}
+
+impl From<Arc<Inner>> for Live {
+    fn from(inner: Arc<Inner>) -> Self {
+        Self(inner)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -135,6 +145,7 @@ struct Streams {
 /// A stream as the rest of the node sees it.
 #[derive(Debug)]
 pub(crate) struct Outside {
+    who: Principal,
     waker: ReaderWaker,
     /// Locked for a push or a take.
     inbox: Mutex<Inbox>,
@@ -145,6 +156,8 @@ pub(crate) struct Outside {
 pub(crate) struct Inbox {
     pub(crate) changes: Vec<Change>,
     pub(crate) beat: bool,
+    /// What its principal may read has changed.
+    pub(crate) rights: bool,
     /// Say goodbye, with the delay in milliseconds after which to come back.
     pub(crate) bye: Option<u32>,
     /// The page has opened another stream.
@@ -153,19 +166,20 @@ pub(crate) struct Inbox {
 
 impl Inbox {
     fn is_empty(&self) -> bool {
-        self.changes.is_empty() && !self.beat && self.bye.is_none() && !self.replaced
+        self.changes.is_empty() && !self.beat && !self.rights && self.bye.is_none() && !self.replaced
     }
 }
 
 /// A [`Change`] could not be handed over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Undelivered {
     NoSuchPage,
     TooMany,
 }
 
 impl Live {
-    /// The streams of a hub. Starts the task that makes them beat, so it must be called within a tokio runtime.
+    /// The streams of a hub; one for each hub. Starts the task that makes them beat, and the one that hears of other
+    /// nodes' pages, so it must be called within a tokio runtime.
     ///
     /// # Errors
     /// When no secret was given and the system has no randomness.
@@ -173,8 +187,11 @@ impl Live {
         let secret = options.secret.clone().map_or_else(Secret::random, Ok)?;
         let tick = options.beat / BEAT_BUCKETS as u32;
         let draining = watch::Sender::new(false);
-        let inner = Arc::new(Inner { hub, options, secret, streams: Mutex::default(), draining });
+        let gone = draining.subscribe();
+        let inner =
+            Arc::new(Inner { hub, options, secret, streams: Mutex::default(), draining, asked: Asked::default() });
         tokio::spawn(beat(Arc::downgrade(&inner), tick));
+        tokio::spawn(read_letters(Arc::downgrade(&inner), gone));
         Ok(Self(inner))
     }
 
@@ -223,7 +240,7 @@ impl Live {
     /// How components read this hub while a page is rendered for somebody; goes into the page's context.
     #[must_use]
     pub fn paint(&self, who: Principal) -> SharedPaint {
-        Arc::new(HubPaint { hub: self.0.hub.clone(), who, build: self.0.options.build.clone() })
+        crate::paint::of(self.clone(), who)
     }
 
     /// Who sends a request.
@@ -232,13 +249,51 @@ impl Live {
         (self.0.options.identify)(parts)
     }
 
+    /// What somebody may read has changed: their open streams ask the rules again, on all nodes of the cluster.
+    ///
+    /// A topic that may no longer be read ends on them, and the component's status is `Forbidden`; its value is taken
+    /// from a page. One that was refused and is open now begins. Nothing of the other topics is lost or told twice, and
+    /// no stream is opened anew. It holds when a stream has read what was published before: at once, and within the
+    /// second for which a node that lags waits.
+    ///
+    /// A plain stream whose named topic was closed ends; its client asks again and is refused.
+    ///
+    /// ```
+    /// # use tidings::{Hub, Principal};
+    /// # use tidings_axum::{Live, LiveOptions};
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// let live = Live::new(Hub::solo("alpha")?, LiveOptions::default())?;
+    /// // … ann has left the team, and the rules know it. Then:
+    /// live.rights_changed(&Principal::named("ann"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    pub fn rights_changed(&self, who: &Principal) {
+        self.ask_again(Some(who));
+        self.spread_rights(Some(who));
+    }
+
+    /// The same for everybody: a topic was closed, or opened.
+    pub fn rights_changed_for_all(&self) {
+        self.ask_again(None);
+        self.spread_rights(None);
+    }
+
+    pub(crate) fn asked(&self) -> &Asked {
+        &self.0.asked
+    }
+
     pub(crate) fn secret(&self) -> &Secret {
         &self.0.secret
     }
 
     /// Enters a stream. Its key takes it out again. `None` while draining.
-    pub(crate) fn enter(&self, waker: ReaderWaker, page: Option<&str>) -> Option<(usize, Arc<Outside>)> {
-        let outside = Arc::new(Outside { waker, inbox: Mutex::default() });
+    pub(crate) fn enter(
+        &self,
+        waker: ReaderWaker,
+        page: Option<&str>,
+        who: Principal,
+    ) -> Option<(usize, Arc<Outside>)> {
+        let outside = Arc::new(Outside { who, waker, inbox: Mutex::default() });
         let mut streams = self.streams();
         // Under the lock that `drain` walks with: a stream is either walked or refused.
         if self.is_draining() {
@@ -264,6 +319,20 @@ impl Live {
         if let Some(stream) = self.stream_of(page) {
             stream.tell(|inbox| inbox.replaced = true);
         }
+    }
+
+    /// Has the open streams of somebody, or of everybody, ask the rules again.
+    pub(crate) fn ask_again(&self, who: Option<&Principal>) {
+        let concerned = |stream: &&Arc<Outside>| who.is_none_or(|who| *who == stream.who);
+        let open: Vec<_> = self.streams().open.iter().map(|(_, stream)| stream).filter(concerned).cloned().collect();
+        for stream in open {
+            stream.tell(|inbox| inbox.rights = true);
+        }
+    }
+
+    /// Whether somebody outside may read a topic.
+    pub(crate) fn may_read(&self, who: &Principal, topic: &TopicName) -> bool {
+        !is_ours(topic) && self.0.hub.may_read(who, topic)
     }
 
     /// Hands a change to its page's stream.
@@ -324,50 +393,4 @@ async fn beat(live: Weak<Inner>, tick: Duration) {
             stream.tell(|inbox| inbox.beat = true);
         }
     }
-}
-
-/// Reads the hub for one principal.
-struct HubPaint {
-    hub: Hub,
-    who: Principal,
-    build: String,
-}
-
-impl Paint for HubPaint {
-    fn build(&self) -> String {
-        self.build.clone()
-    }
-
-    fn paint(&self, topic: &TopicName, want: Want) -> Option<Painted> {
-        // What somebody may not read is not in the page that is rendered for them.
-        if !self.hub.may_read(&self.who, topic) {
-            return None;
-        }
-        let most = match want {
-            Want::Newest => 1,
-            Want::Last(most) => most,
-        };
-        let snapshot = self.hub.snapshot(topic, most);
-        let items = snapshot.entries.iter().filter_map(|entry| painted(None, entry)).collect();
-        Some(Painted { topic: topic.into(), items, cursor: snapshot.cursor, now_ms: self.hub.now_ms() })
-    }
-
-    fn paint_all(&self, pattern: &Pattern) -> Option<Painted> {
-        // The cursor is taken first: what is published while values are read is read or told again, and a value that is
-        // told twice is the same one.
-        let cursor: Cursor = self.hub.cursor().parse().ok()?;
-        let topics = self.hub.topics_of(pattern).into_iter().filter(|info| info.kind == TopicKind::State);
-        let readable = topics.map(|info| info.topic).filter(|topic| self.hub.may_read(&self.who, topic));
-        let items = readable.filter_map(|topic| {
-            let snapshot = self.hub.snapshot(&topic, 1);
-            painted(Some(topic), snapshot.entries.first()?)
-        });
-        let items = items.take(PAGE_TOPICS_MAX).collect();
-        Some(Painted { topic: pattern.clone(), items, cursor, now_ms: self.hub.now_ms() })
-    }
-}
-
-fn painted(topic: Option<TopicName>, entry: &Entry) -> Option<PaintedItem> {
-    let data = serde_json::from_str(entry.payload.as_ref()?.as_str()).ok()?;
-    Some(PaintedItem { topic, version: entry.version, data })
 }

@@ -1,9 +1,9 @@
-//! Page ids: unguessable, and of no use to anybody else.
+//! Page ids: unguessable, of no use to anybody else, and with the name of the node that has the page's stream.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
-use tidings::Principal;
+use tidings::{Principal, wire::NodeName};
 
 /// Random bytes of a page id.
 const NONCE_BYTES: usize = 16;
@@ -38,26 +38,33 @@ impl Secret {
         Ok(Self(bytes))
     }
 
-    /// Issues an id: 128 random bits, and their MAC (HMAC-SHA-256, RFC 2104, cut to 128 bits) together with the
-    /// principal.
-    pub(crate) fn issue(&self, who: &Principal) -> Result<String, getrandom::Error> {
+    /// Issues an id: 128 random bits and their MAC (HMAC-SHA-256, RFC 2104, cut to 128 bits) together with node and
+    /// principal; a dot; the node's name, which `hello` tells as well.
+    pub(crate) fn issue(&self, node: &NodeName, who: &Principal) -> Result<String, getrandom::Error> {
         let mut bytes = [0; NONCE_BYTES];
         getrandom::fill(&mut bytes)?;
-        let mac = self.mac(&bytes, who).finalize().into_bytes();
-        Ok(URL_SAFE_NO_PAD.encode([&bytes[..], &mac[..MAC_BYTES]].concat()))
+        let mac = self.mac(&bytes, node, who).finalize().into_bytes();
+        Ok(format!("{}.{node}", URL_SAFE_NO_PAD.encode([&bytes[..], &mac[..MAC_BYTES]].concat())))
     }
 
-    /// Whether an id was issued to this principal.
-    pub(crate) fn verify(&self, page: &str, who: &Principal) -> bool {
-        let Ok(bytes) = URL_SAFE_NO_PAD.decode(page) else { return false };
-        let Some((nonce, mac)) = bytes.split_at_checked(NONCE_BYTES) else { return false };
+    /// The node that issued an id, if it was issued to this principal.
+    pub(crate) fn verify(&self, page: &str, who: &Principal) -> Option<NodeName> {
+        // A name may have dots, base64url has none.
+        let (id, node) = page.split_once('.')?;
+        let node = NodeName::new(node).ok()?;
+        let bytes = URL_SAFE_NO_PAD.decode(id).ok()?;
+        let (nonce, mac) = bytes.split_at_checked(NONCE_BYTES)?;
         // `verify_truncated_left` takes any length, also none.
-        mac.len() == MAC_BYTES && self.mac(nonce, who).verify_truncated_left(mac).is_ok()
+        let is_ours = mac.len() == MAC_BYTES && self.mac(nonce, &node, who).verify_truncated_left(mac).is_ok();
+        is_ours.then_some(node)
     }
 
-    fn mac(&self, nonce: &[u8], who: &Principal) -> Hmac<Sha256> {
+    fn mac(&self, nonce: &[u8], node: &NodeName, who: &Principal) -> Hmac<Sha256> {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes a key of any length");
         mac.update(nonce);
+        // A name holds no zero byte: where it ends is not open to choice.
+        mac.update(node.as_str().as_bytes());
+        mac.update(&[0]);
         // Somebody unknown and somebody with an empty name are two.
         mac.update(&[u8::from(who.name().is_some())]);
         mac.update(who.name().unwrap_or_default().as_bytes());
@@ -73,15 +80,18 @@ mod tests {
     fn a_page_id_is_of_use_to_its_principal_alone() {
         let secret = Secret::random().unwrap();
         let (ann, nobody) = (Principal::named("ann"), Principal::anonymous());
-        let page = secret.issue(&ann).unwrap();
-        assert!(secret.verify(&page, &ann));
-        assert!(!secret.verify(&page, &Principal::named("bob")));
-        assert!(!secret.verify(&page, &nobody));
-        assert!(!secret.verify(&secret.issue(&nobody).unwrap(), &Principal::named("")));
-        assert!(!Secret::random().unwrap().verify(&page, &ann), "another cluster's");
-        for wrong in ["", "A", &page[..22], &format!("{page}AAAA")] {
-            assert!(!secret.verify(wrong, &ann), "{wrong:?}");
+        let (node, other) = (NodeName::new("alpha.one").unwrap(), NodeName::new("alpha.two").unwrap());
+        let page = secret.issue(&node, &ann).unwrap();
+        assert_eq!(secret.verify(&page, &ann).as_ref(), Some(&node));
+        assert_eq!(secret.verify(&page, &Principal::named("bob")), None);
+        assert_eq!(secret.verify(&page, &nobody), None);
+        assert_eq!(secret.verify(&secret.issue(&node, &nobody).unwrap(), &Principal::named("")), None);
+        assert_eq!(Secret::random().unwrap().verify(&page, &ann), None, "another cluster's");
+        let elsewhere = page.replace(node.as_str(), other.as_str());
+        assert_eq!(secret.verify(&elsewhere, &ann), None, "the node cannot be chosen");
+        for wrong in ["", "A", ".", ".alpha.one", "A.alpha.one", &page[..22], &page[..43], &format!("{page}AAAA")] {
+            assert_eq!(secret.verify(wrong, &ann), None, "{wrong:?}");
         }
-        assert_ne!(page, secret.issue(&ann).unwrap());
+        assert_ne!(page, secret.issue(&node, &ann).unwrap());
     }
 }

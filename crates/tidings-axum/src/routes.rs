@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, Uri, header, request::Parts};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 use tidings::{
-    Principal, PublishOptions, Reader, Start, SubscribeError,
+    Principal, PublishOptions, Reader, Start, SubscribeError, WriteError,
     wire::{
         Cursor, Pattern, TopicKind, TopicName, Version, WIRE_VERSION,
         event::{Hello, name},
@@ -22,6 +22,7 @@ use tidings::{
 
 use crate::{
     ApiError, Live,
+    letters::is_ours,
     live::Undelivered,
     stream::{StreamBody, start},
 };
@@ -70,10 +71,13 @@ async fn open(State(live): State<Live>, request: Request) -> Result<Response, Ap
         // Its hello says so, and the page offers to reload.
         tracing::info!(wire = open.wire, "a page of another wire version");
     }
-    if let Some(page) = open.page.as_deref().filter(|page| live.secret().verify(page, &who)) {
-        live.replace(page);
+    let me = live.hub().node_name();
+    if let Some(page) = open.page.as_deref()
+        && let Some(node) = live.secret().verify(page, &who)
+    {
+        if node == *me { live.replace(page) } else { live.replace_at(&node, &who, page) }
     }
-    let page = live.secret().issue(&who).map_err(|error| {
+    let page = live.secret().issue(me, &who).map_err(|error| {
         tracing::error!(%error, "the system has no randomness");
         ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "no-randomness", "the node cannot issue page ids")
     })?;
@@ -87,14 +91,19 @@ async fn open(State(live): State<Live>, request: Request) -> Result<Response, Ap
 async fn change(State(live): State<Live>, request: Request) -> Result<StatusCode, ApiError> {
     let (parts, change) = json_body::<Change>(&live, request).await?;
     let gone = || {
-        let message = "this node has no stream of that page: open one";
+        let message = "there is no stream of that page: open one";
         ApiError::new(StatusCode::NOT_FOUND, "no-such-page", message)
     };
     // An id of somebody else is told from an unknown one to nobody.
-    if !live.secret().verify(&change.page, &live.principal(&parts)) {
-        return Err(gone());
-    }
-    live.change(change).map(|()| StatusCode::ACCEPTED).map_err(|undelivered| match undelivered {
+    let who = live.principal(&parts);
+    let node = live.secret().verify(&change.page, &who).ok_or_else(gone)?;
+    let taken = if node == *live.hub().node_name() {
+        live.change(change)
+    } else {
+        // A load balancer need not know where a page's stream is.
+        live.forward(&node, &who, change).await
+    };
+    taken.map(|()| StatusCode::ACCEPTED).map_err(|undelivered| match undelivered {
         Undelivered::NoSuchPage => gone(),
         Undelivered::TooMany => {
             let message = "the stream has not taken the page's last changes yet: wait for their results";
@@ -111,7 +120,7 @@ async fn publish(State(live): State<Live>, request: Request) -> Result<Response,
     }
     let mut options = PublishOptions::default().with_id(&publish.id);
     options.seen = publish.seen;
-    let published = live.hub().write(&live.principal(&parts), &publish.topic, publish.data.get(), options)?;
+    let published = write(&live, &live.principal(&parts), &publish.topic, publish.data.get(), options)?;
     Ok(Json(Published { version: published.version, stamp: published.stamp }).into_response())
 }
 
@@ -131,7 +140,7 @@ async fn plain(State(live): State<Live>, RawQuery(query): RawQuery, request: Req
     if topics.is_empty() {
         return Err(bad("name at least one topic: /live?topic=demo/messages"));
     }
-    let closed = |topic: &TopicName| !live.hub().may_read(&who, topic);
+    let closed = |topic: &TopicName| !live.may_read(&who, topic);
     if let Some(topic) = topics.iter().filter_map(Pattern::as_topic).find(closed) {
         let message = format!("{topic} cannot be read by you: it is not declared, or closed to you");
         return Err(ApiError::new(StatusCode::FORBIDDEN, "forbidden", message));
@@ -175,7 +184,7 @@ async fn read_topic(State(live): State<Live>, request: Request) -> Result<Respon
         let message = format!("{topic} cannot be read by you: it is not declared, or closed to you");
         ApiError::new(StatusCode::FORBIDDEN, "forbidden", message)
     };
-    if !hub.may_read(&live.principal(&parts), &topic) {
+    if !live.may_read(&live.principal(&parts), &topic) {
         return Err(forbidden());
     }
     let kind = hub.kind(&topic).ok_or_else(forbidden)?;
@@ -197,7 +206,7 @@ async fn write_topic(State(live): State<Live>, request: Request) -> Result<Respo
     let body = read_body(Request::from_parts(parts, body)).await?;
     let body = std::str::from_utf8(&body)
         .map_err(|_| ApiError::new(StatusCode::BAD_REQUEST, "not-json", "the body is not UTF-8 text"))?;
-    let published = live.hub().write(&who, &topic, body, PublishOptions::default())?;
+    let published = write(&live, &who, &topic, body, PublishOptions::default())?;
     #[derive(Serialize)]
     struct Answer {
         topic: TopicName,
@@ -207,6 +216,20 @@ async fn write_topic(State(live): State<Live>, request: Request) -> Result<Respo
     }
     let answer = Answer { topic, version: published.version, stamp: published.stamp, index: published.index };
     Ok(Json(answer).into_response())
+}
+
+/// Writes as somebody outside.
+fn write(
+    live: &Live,
+    who: &Principal,
+    topic: &TopicName,
+    body: &str,
+    options: PublishOptions,
+) -> Result<tidings::Published, ApiError> {
+    if is_ours(topic) {
+        return Err(WriteError::Forbidden { topic: topic.clone() }.into());
+    }
+    Ok(live.hub().write(who, topic, body, options)?)
 }
 
 /// The topic as it stands in the path. A name needs no escapes in a URL, so none are undone: an escape is an error
@@ -235,13 +258,14 @@ fn hello(live: &Live, page: Option<String>) -> String {
 fn reader(live: &Live, who: &Principal) -> Result<Reader, ApiError> {
     let full = |error: SubscribeError| ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "node-full", error.to_string());
     let (hub, who) = (live.hub().clone(), who.clone());
-    Ok(live.hub().reader().map_err(full)?.admitting(move |topic| hub.may_read(&who, topic)))
+    Ok(live.hub().reader().map_err(full)?.admitting(move |topic| !is_ours(topic) && hub.may_read(&who, topic)))
 }
 
 fn event_stream(body: StreamBody) -> Response {
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        // Nobody on the way may compress it either (RFC 9111, section 5.2.2.6): a compressor holds events back.
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform")),
         // nginx would collect a page full before it passes anything on.
         (header::HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
     ];

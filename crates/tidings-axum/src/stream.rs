@@ -13,14 +13,17 @@ use http_body::{Body, Frame};
 use tidings::{
     Delivery, Principal, Reader, Start,
     wire::{
-        Pattern,
+        Pattern, TopicName,
         event::{self, Bye, Complete, Gap, Joined, Joining, Refused, RefusedReason, name},
         live::{Change, Hold},
         sse,
     },
 };
 
-use crate::live::{Live, Outside};
+use crate::{
+    live::{Live, Outside},
+    rights::Rights,
+};
 
 /// A stream writes about this much at once: what is waiting goes out in one write, and a long history in pieces.
 const FRAME_BYTES: usize = 64 * 1024;
@@ -31,13 +34,14 @@ const CURSOR_CALL: u64 = 0;
 /// The body of one open stream.
 #[derive(Debug)]
 pub(crate) struct StreamBody {
-    live: Live,
+    pub(crate) live: Live,
     key: usize,
     outside: Arc<Outside>,
     who: Principal,
     /// On a live stream, the page's id; a plain one has none, and is told less.
-    page: Option<String>,
-    reader: Reader,
+    pub(crate) page: Option<String>,
+    pub(crate) reader: Reader,
+    pub(crate) rights: Rights,
     /// Newest call that named a topic or pattern: an older one that arrives late changes nothing.
     calls: HashMap<Pattern, u64>,
     /// Results of calls, until the reader has caught up with them.
@@ -45,15 +49,15 @@ pub(crate) struct StreamBody {
     batch: Vec<Delivery>,
     /// Written and not sent.
     text: String,
-    ended: bool,
+    pub(crate) ended: bool,
 }
 
 impl StreamBody {
     /// A stream that begins with this text. `None` while the node is draining.
     pub(crate) fn new(live: Live, who: Principal, page: Option<String>, reader: Reader, text: String) -> Option<Self> {
-        let (key, outside) = live.enter(reader.waker(), page.as_deref())?;
-        let (calls, results, batch) = Default::default();
-        Some(Self { live, key, outside, who, page, reader, calls, results, batch, text, ended: false })
+        let (key, outside) = live.enter(reader.waker(), page.as_deref(), who.clone())?;
+        let (rights, calls, results, batch) = Default::default();
+        Some(Self { live, key, outside, who, page, reader, rights, calls, results, batch, text, ended: false })
     }
 
     /// Adds and releases topics, as a page asks.
@@ -66,6 +70,7 @@ impl StreamBody {
             // Remembered also where nothing was held: the call that held it may still be on its way.
             if self.is_newest(&topic, call) {
                 self.reader.leave(&topic);
+                self.rights.forget(&topic);
             }
         }
         let (mut joined, mut live, mut refused) = (Vec::new(), Vec::new(), Vec::new());
@@ -74,11 +79,13 @@ impl StreamBody {
                 continue;
             }
             // What a pattern may become is asked topic by topic.
-            if hold.topic.as_topic().is_none_or(|topic| self.live.hub().may_read(&self.who, &topic)) {
+            if hold.topic.as_topic().is_none_or(|topic| self.may_read(&topic)) {
+                self.rights.forget(&hold.topic);
                 live.push(hold.topic.clone());
                 joined.push((hold.topic.clone(), start(hold)));
             } else {
-                refused.push(Refused { topic: hold.topic, reason: RefusedReason::Forbidden });
+                refused.push(Refused { topic: hold.topic.clone(), reason: RefusedReason::Forbidden });
+                self.rights.refuse(hold, self.live.hub().limits().reader_topics_max);
             }
         }
         for (topic, error) in self.reader.join(call, joined) {
@@ -88,6 +95,10 @@ impl StreamBody {
         }
         self.results.insert(call, Joined { call, live, refused });
         self.forget_released_calls();
+    }
+
+    pub(crate) fn may_read(&self, topic: &TopicName) -> bool {
+        self.live.may_read(&self.who, topic)
     }
 
     fn is_newest(&mut self, topic: &Pattern, call: u64) -> bool {
@@ -115,6 +126,9 @@ impl StreamBody {
             // Answered once everything before it is handed out: its cursor then covers nothing unread.
             self.reader.join(CURSOR_CALL, Vec::new());
         }
+        if inbox.rights {
+            self.ask_again();
+        }
         if let Some(retry_ms) = inbox.bye {
             self.event(name::BYE, None, &Bye { retry_ms });
             sse_retry(&mut self.text, retry_ms);
@@ -140,6 +154,7 @@ impl StreamBody {
             Delivery::Gap { topic, cause } => self.event(name::GAP, None, &Gap { topic, cause }),
             Delivery::Complete { pattern } => self.event(name::COMPLETE, None, &Complete { pattern }),
             Delivery::Rewound => sse::write(&mut self.text, name::REWOUND, None, "{}"),
+            Delivery::Joined { call, cursor } if self.rights_joined(call, &cursor) => {}
             Delivery::Joined { call: CURSOR_CALL, cursor } => {
                 sse::write(&mut self.text, name::BEAT, Some(&cursor), "{}");
             }
@@ -152,7 +167,7 @@ impl StreamBody {
         }
     }
 
-    fn event<T: serde::Serialize>(&mut self, name: &str, id: Option<&str>, data: &T) {
+    pub(crate) fn event<T: serde::Serialize>(&mut self, name: &str, id: Option<&str>, data: &T) {
         match serde_json::to_string(data) {
             Ok(data) => sse::write(&mut self.text, name, id, &data),
             Err(error) => tracing::error!(name, %error, "an event that has no JSON form"),

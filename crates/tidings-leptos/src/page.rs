@@ -175,6 +175,12 @@ impl Page {
             Event::Joined(joined) => self.joined(joined, id.as_ref(), calls),
             _ => {}
         }
+        if let (Event::Message(Message { topic, .. }) | Event::Deleted(Deleted { topic, .. }), Some(id)) = (event, &id)
+            // Of a pattern there may be values that are still to be told.
+            && let Some(held) = self.held.get_mut(&Pattern::from(topic.clone()))
+        {
+            held.told_up_to(id);
+        }
         // Messages that are told again for a topic that came later carry older ids; they say nothing of the others.
         if let Some(id) = id
             && (matches!(event, Event::Joined(_)) || self.cursor.as_ref().is_none_or(|cursor| id.dominates(cursor)))
@@ -235,12 +241,12 @@ impl Page {
     fn joined(&mut self, joined: &Joined, id: Option<&Cursor>, calls: &mut Calls) {
         for pattern in &joined.live {
             if let Some(held) = self.held.get_mut(pattern) {
-                held.join(id, calls);
+                held.join(joined.call, id, calls);
             }
         }
         for refused in &joined.refused {
             if let Some(held) = self.held.get_mut(&refused.topic) {
-                held.refuse(calls);
+                held.refuse(joined.call, self.cursor.as_ref(), calls);
             }
         }
     }

@@ -80,6 +80,8 @@ pub fn sse(input: &[u8]) {
         sse::write(&mut text, &event.name, Some(&event.id), &event.data);
     }
     sse::Decoder::default().read(text.as_bytes(), |event| again.push(event));
+    // It was written with each event.
+    events.iter_mut().for_each(|event| event.has_id = true);
     assert_eq!(again, events, "what was read is written and read again");
 }
 
@@ -174,6 +176,7 @@ fn read_slowly(bytes: &[u8]) -> (Vec<RawEvent>, String) {
     let text = String::from_utf8_lossy(bytes).replace("\r\n", "\n").replace('\r', "\n");
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
     let (mut events, mut name, mut data, mut id) = (Vec::new(), String::new(), String::new(), String::new());
+    let (mut has_id, mut last_id) = (false, String::new());
     // What follows the last line end is not complete.
     let lines = text.rsplit_once('\n').map_or("", |(complete, _)| complete);
     for line in lines.split('\n') {
@@ -182,17 +185,22 @@ fn read_slowly(bytes: &[u8]) -> (Vec<RawEvent>, String) {
         match field {
             _ if line.is_empty() => {
                 let (name, data) = (std::mem::take(&mut name), std::mem::take(&mut data));
-                if let Some(data) = data.strip_suffix('\n').filter(|data| !data.is_empty()) {
-                    events.push(RawEvent { name, data: data.to_owned(), id: id.clone() });
+                let has_id = std::mem::take(&mut has_id);
+                last_id.clone_from(&id);
+                if let Some(data) = data.strip_suffix('\n') {
+                    events.push(RawEvent { name, data: data.to_owned(), id: id.clone(), has_id });
                 }
             }
             "event" => value.clone_into(&mut name),
             "data" => data.extend([value, "\n"]),
-            "id" if !value.contains('\0') => value.clone_into(&mut id),
+            "id" if !value.contains('\0') => {
+                value.clone_into(&mut id);
+                has_id = true;
+            }
             _ => {}
         }
     }
-    (events, id)
+    (events, last_id)
 }
 
 #[cfg(test)]

@@ -13,6 +13,11 @@ use crate::{Pattern, TopicName, Version};
 /// rest is live.
 pub const PAGE_TOPICS_MAX: usize = 4096;
 
+/// The `call` of a [`Joined`](crate::event::Joined) that answers no call: what the reader may read has changed while the
+/// stream was open. What it names as refused is no longer heard; what it names as live is heard from here on, or again.
+/// A page's own calls count from 1.
+pub const RIGHTS_CALL: u64 = 0;
+
 /// Path of [`Open`] below the library's prefix.
 pub const OPEN_PATH: &str = "/live";
 

@@ -181,8 +181,7 @@ impl Serialize for TopicName {
 
 impl<'de> Deserialize<'de> for TopicName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        Self::new(&name).map_err(de::Error::custom)
+        deserializer.deserialize_str(Text(Self::new))
     }
 }
 
@@ -237,8 +236,22 @@ impl fmt::Display for NodeName {
 
 impl<'de> Deserialize<'de> for NodeName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        Self::new(&name).map_err(de::Error::custom)
+        deserializer.deserialize_str(Text(Self::new))
+    }
+}
+
+/// Makes something of a text where it stands: a name that is read from a frame is copied once.
+struct Text<F>(F);
+
+impl<T, F: FnOnce(&str) -> Result<T, NameError>> de::Visitor<'_> for Text<F> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<T, E> {
+        (self.0)(name).map_err(E::custom)
     }
 }
 

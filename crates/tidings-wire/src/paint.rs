@@ -38,6 +38,10 @@ pub struct PaintedItem {
     pub topic: Option<TopicName>,
     /// Which value it is.
     pub version: Version,
+    /// Its number among all that its origin publishes: a component that is taken over later, and was painted later, has
+    /// it already if its own cursor covers this.
+    #[serde(default)]
+    pub stamp: u64,
     /// The payload, as JSON.
     pub data: Box<RawValue>,
 }

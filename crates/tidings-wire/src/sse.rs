@@ -53,6 +53,9 @@ pub struct RawEvent {
     pub data: String,
     /// The last `id:` seen so far, on this event or before.
     pub id: String,
+    /// Whether this event carried it. The chunk that completes an event may begin behind its `id:` line, so
+    /// [`Decoder::last_id`] before and after a read does not tell.
+    pub has_id: bool,
 }
 
 /// Reads a stream of bytes, cut anywhere, as events.
@@ -64,7 +67,11 @@ pub struct Decoder {
     data: String,
     /// Whether a `data` field came: an empty one is not none.
     has_data: bool,
+    /// What the `id` fields gave so far; it is the stream's last id once an empty line has ended their event.
     id: String,
+    last_id: String,
+    /// An `id` field came with the event that is being read.
+    has_id: bool,
     /// A carriage return ended the last line: a line feed right after it belongs to it.
     after_return: bool,
     /// Past the first line, where a byte order mark may stand.
@@ -95,10 +102,10 @@ impl Decoder {
         }
     }
 
-    /// The last event id that the stream gave, also one that stood alone.
+    /// The last event id that the stream gave, also one that stood alone. That of an event which was cut off is none.
     #[must_use]
     pub fn last_id(&self) -> &str {
-        &self.id
+        &self.last_id
     }
 
     /// The reconnection time that the stream asked for, in milliseconds.
@@ -147,7 +154,10 @@ impl Decoder {
                 }
                 self.data.push_str(value);
             }
-            "id" if !value.contains('\0') => value.clone_into(&mut self.id),
+            "id" if !value.contains('\0') => {
+                value.clone_into(&mut self.id);
+                self.has_id = true;
+            }
             "retry" if !value.is_empty() && value.bytes().all(|digit| digit.is_ascii_digit()) => {
                 self.retry_ms = value.parse().ok();
             }
@@ -158,9 +168,12 @@ impl Decoder {
 
     fn end_event(&mut self, on_event: &mut impl FnMut(RawEvent)) {
         let (name, data) = (std::mem::take(&mut self.name), std::mem::take(&mut self.data));
-        // "If the data buffer is an empty string, set … to the empty string and return."
-        if std::mem::take(&mut self.has_data) && !data.is_empty() && !std::mem::take(&mut self.cut) {
-            on_event(RawEvent { name, data, id: self.id.clone() });
+        let has_id = std::mem::take(&mut self.has_id);
+        self.last_id.clone_from(&self.id);
+        // Without a data field there is no event; with an empty one there is, for each field adds a line feed to the
+        // standard's data buffer, of which the last is removed after it was looked at.
+        if std::mem::take(&mut self.has_data) && !std::mem::take(&mut self.cut) {
+            on_event(RawEvent { name, data, id: self.id.clone(), has_id });
         }
     }
 }
@@ -180,7 +193,11 @@ mod tests {
     }
 
     fn event(name: &str, id: &str, data: &str) -> RawEvent {
-        RawEvent { name: name.into(), id: id.into(), data: data.into() }
+        RawEvent { name: name.into(), id: id.into(), data: data.into(), has_id: false }
+    }
+
+    fn with_id(event: RawEvent) -> RawEvent {
+        RawEvent { has_id: true, ..event }
     }
 
     proptest! {
@@ -195,7 +212,7 @@ mod tests {
                 write(&mut text, name, id.as_deref(), data);
                 if let Some(id) = id { last_id.clone_from(id); }
                 let data = data.replace("\r\n", "\n").replace('\r', "\n");
-                wanted.push(event(name, &last_id, &data));
+                wanted.push(RawEvent { has_id: id.is_some(), ..event(name, &last_id, &data) });
             }
             let bytes = text.as_bytes();
             let mut ends = cuts.iter().map(|cut| cut.index(bytes.len())).chain([0, bytes.len()]).collect::<Vec<_>>();
@@ -213,10 +230,25 @@ mod tests {
             decode(&[b": test stream\n\ndata: first event\nid: 1\n\ndata:second event\nid\n\ndata:  third event\n\n"]);
         assert_eq!(
             events,
-            [event("", "1", "first event"), event("", "", "second event"), event("", "", " third event")]
+            [
+                with_id(event("", "1", "first event")),
+                with_id(event("", "", "second event")),
+                event("", "", " third event")
+            ]
         );
         let (events, _) = decode(&[b"data\n\ndata\ndata\n\ndata:"]);
-        assert_eq!(events, [event("", "", "\n")], "an event without data is none");
+        assert_eq!(events, [event("", "", ""), event("", "", "\n")], "the last one is not complete");
+    }
+
+    #[test]
+    fn an_id_counts_when_its_event_is_complete() {
+        let mut decoder = Decoder::default();
+        let mut events = Vec::new();
+        decoder.read(b"id: 1\ndata: a\n\nid: 2\n", |event| events.push(event));
+        assert_eq!(decoder.last_id(), "1", "who is cut off here has not got the second");
+        decoder.read(b"data: b\n\ndata: c\n\n", |event| events.push(event));
+        assert_eq!(events, [with_id(event("", "1", "a")), with_id(event("", "2", "b")), event("", "2", "c")]);
+        assert_eq!(decoder.last_id(), "2");
     }
 
     #[test]

@@ -198,6 +198,14 @@ impl Addresses {
         news
     }
 
+    /// The addresses that an operator named, by whatever way, and what is known of them. Those that only other nodes have
+    /// told may be of nodes that left for good.
+    pub(crate) fn all_named(&self) -> Vec<(Address, State)> {
+        let known = self.lock();
+        let named = known.iter().filter(|(_, entry)| !entry.sources.is_empty());
+        named.map(|(address, entry)| (address.clone(), entry.state.clone())).collect()
+    }
+
     /// Every address and what is known of it.
     pub(crate) fn all(&self) -> Vec<(Address, State)> {
         self.lock().iter().map(|(address, entry)| (address.clone(), entry.state.clone())).collect()

@@ -116,7 +116,7 @@ impl Node {
         let linked = self.table.len();
         let troubles: Vec<_> = self
             .addresses
-            .all()
+            .all_named()
             .into_iter()
             .filter_map(|(address, state)| match state {
                 State::Trouble(reason) => Some(format!("{address}: {reason}")),

@@ -95,7 +95,7 @@ fn answer(node: &Node, query: &Query) {
     if let Err(error) = query.reply(query.key_expr().clone(), node.hello(None).encode()).wait() {
         tracing::debug!(%error, "a hello could not be answered");
     }
-    node.met(&asks);
+    node.heard_of(&asks);
 }
 
 impl Node {
@@ -106,18 +106,28 @@ impl Node {
         Hello { node, epoch, door, knows }
     }
 
-    /// Another node has said who it is; says what that is to this one.
-    pub(crate) fn met(&self, hello: &Hello) -> Kin {
+    /// Somebody says at this door who it is. Anybody can say anything there: what follows is only that it is called.
+    fn heard_of(&self, hello: &Hello) -> Kin {
         let kin = hello.kin(&self.me);
         match kin {
             Kin::Other if self.options.gossip => {
                 self.addresses.told(hello.door.iter().chain(&hello.knows).cloned());
             }
+            Kin::OlderTwin | Kin::YoungerTwin => self.addresses.told(hello.door.clone()),
             Kin::Other | Kin::Myself => {}
+        }
+        kin
+    }
+
+    /// Another door has answered: whoever says that lives there. Says what it is to this node.
+    pub(crate) fn met(&self, hello: &Hello) -> Kin {
+        let kin = self.heard_of(hello);
+        match kin {
             Kin::OlderTwin => self.taken(),
             Kin::YoungerTwin => {
                 tracing::warn!(node = %self.me.node, "another node has this one's name; it is younger and has to go");
             }
+            Kin::Other | Kin::Myself => {}
         }
         kin
     }

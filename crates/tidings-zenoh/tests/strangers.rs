@@ -103,6 +103,15 @@ impl Authority {
     }
 }
 
+/// Somebody with Zenoh, at a door.
+async fn stranger(door: SocketAddr) -> zenoh::Session {
+    let mut config = zenoh::Config::default();
+    config.insert_json5("mode", r#""client""#).unwrap();
+    config.insert_json5("connect/endpoints", &format!(r#"["tcp/{door}"]"#)).unwrap();
+    config.insert_json5("scouting/multicast/enabled", "false").unwrap();
+    zenoh::open(config).await.unwrap()
+}
+
 /// A frame of these bytes, with its head.
 fn sealed(body: &[u8]) -> Vec<u8> {
     [&[0xB7, 1][..], &crc32fast::hash(body).to_le_bytes(), body].concat()
@@ -115,11 +124,7 @@ async fn what_is_no_frame_does_no_harm() {
     let (alpha, beta) = (start("alpha", options(a, &[b])).await, start("beta", options(b, &[a])).await);
     sees(&alpha, 1).await;
     sees(&beta, 1).await;
-    let mut config = zenoh::Config::default();
-    config.insert_json5("mode", r#""client""#).unwrap();
-    config.insert_json5("connect/endpoints", &format!(r#"["tcp/{a}"]"#)).unwrap();
-    config.insert_json5("scouting/multicast/enabled", "false").unwrap();
-    let stranger = zenoh::open(config).await.unwrap();
+    let stranger = stranger(a).await;
     let frames = |from: &str| format!("tidings/tidings/frames/alpha/{}/{from}", alpha.epoch());
     // Nothing, noise, a frame's first byte, and a frame of a kind that no build knows.
     let kind = sealed(&[4, b'b', b'e', b't', b'a', 0, 99]);
@@ -144,4 +149,27 @@ async fn what_is_no_frame_does_no_harm() {
     beta.broadcast("news", Payload::of(&1).unwrap()).unwrap();
     let next = tokio::time::timeout(PATIENCE, subscription.next()).await.unwrap();
     assert!(matches!(next, Delivery::Message(_)), "{next:?}");
+}
+
+/// A stranger claims to be an older node of this one's name. It is called back, and nobody answers: the name stays.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claim_to_a_name_is_not_believed() {
+    let (a, b) = (free_addr(), free_addr());
+    let (alpha, beta) = (start("alpha", options(a, &[b])).await, start("beta", options(b, &[a])).await);
+    sees(&alpha, 1).await;
+    sees(&beta, 1).await;
+    let stranger = stranger(a).await;
+    let nowhere = free_addr();
+    let claim = format!(r#"{{"node":"alpha","epoch":1,"door":"{nowhere}"}}"#);
+    let replies = stranger.get("tidings/tidings/hello").payload(claim).timeout(PATIENCE).await.unwrap();
+    assert!(replies.recv_async().await.is_ok(), "it is answered, so that an honest twin learns of this one");
+    // While others go on.
+    let mut subscription = alpha.subscribe("news").unwrap();
+    subscription.ready().await;
+    for number in 1..=3 {
+        beta.broadcast("news", Payload::of(&number).unwrap()).unwrap();
+        let next = tokio::time::timeout(PATIENCE, subscription.next()).await.unwrap();
+        assert!(matches!(next, Delivery::Message(_)), "{next:?}");
+    }
+    assert!(!alpha.is_taken());
 }

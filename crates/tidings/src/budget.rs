@@ -454,7 +454,7 @@ mod tests {
             stamp,
             from: None,
             id: None,
-            payload: Some(format!("\"{}\"", text()).into()),
+            payload: Some(Payload::of(&text()).unwrap()),
             author: None,
         };
         let (from, to, entries) = (0, 50, (1..=50).map(entry).collect());

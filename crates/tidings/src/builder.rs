@@ -7,7 +7,7 @@ use tidings_wire::{NameError, NodeName};
 use crate::{
     Hub, Limits,
     clock::{Clock, SystemClock},
-    shard,
+    presence, shard,
     shared::Shared,
 };
 
@@ -45,7 +45,7 @@ impl HubBuilder {
         self
     }
 
-    /// Makes the hub and starts its shards.
+    /// Makes the hub and starts its tasks: its shards, and one that ends the graces of presences.
     ///
     /// # Panics
     /// Outside of a tokio runtime.
@@ -57,6 +57,7 @@ impl HubBuilder {
         for shard in 0..shards {
             tokio::spawn(shard::run(Arc::downgrade(&hub.shared), shard));
         }
+        tokio::spawn(presence::run(Arc::downgrade(&hub.shared)));
         hub
     }
 

@@ -139,7 +139,7 @@ mod tests {
             stamp,
             from: None,
             id: Some(id.into()),
-            payload: Some("\"beta\"".into()),
+            payload: Some(Payload::of("beta").unwrap()),
             author: None,
         };
         let origin = origin.into();

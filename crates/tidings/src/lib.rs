@@ -51,6 +51,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
 //! ```
 //!
+//! # Who is here
+//! [`Hub::track`] makes somebody present on a topic, on all nodes, until its handle is dropped; [`Hub::presences`] lists
+//! them, and [`Hub::presence_changes`] tells who comes and goes. A page tracks under a [`Reference`] of its own, and is
+//! still there when it comes back within seconds, to whatever node.
+//!
 //! # Features
 //! - `metrics`: the hub's figures through the facade of the `metrics` crate.
 //! - `testing`: a hub whose clock is moved by hand, and expectations of what a subscription is told.
@@ -91,6 +96,7 @@ mod one;
 mod patterns;
 mod payload;
 mod plant;
+mod presence;
 mod principal;
 mod publish;
 mod reader;
@@ -132,6 +138,7 @@ pub use hub::Hub;
 pub use limits::Limits;
 pub use mailbox::ReaderWaker;
 pub use payload::Payload;
+pub use presence::{Presence, PresenceChange, PresenceChanges, PresenceError, Reference, ReferenceError, Tracked};
 pub use principal::Principal;
 pub use publish::{PublishOptions, Published};
 pub use reader::{Reader, Start};

@@ -72,6 +72,26 @@ pub struct Limits {
     /// Milliseconds for which a reader waits that its node has what its cursor covers, and that peers answer for a Signal
     /// topic. One second: longer than a repair takes, and short enough for a visitor who changes nodes.
     pub resume_wait_ms: u64,
+    /// Bytes of one presence's meta. 4 KiB: a name, a colour, what is being edited; it goes to everybody who sees the
+    /// list. At most 1 MiB: more counts as that.
+    pub presence_meta_bytes_max: usize,
+    /// Entries of presence that this node knows of, its own and other nodes'. 200,000, as readers: an entry costs about
+    /// 500 bytes and its meta.
+    pub presences_max: usize,
+    /// Entries of one topic. 20,000: every newcomer is sent the whole list.
+    pub topic_presences_max: usize,
+    /// Entries of one reference on this node. 64: a page is in a few rooms at once, and none may fill a list alone.
+    pub page_presences_max: usize,
+    /// Milliseconds for which an entry fades before it leaves: its page may come back, to this node or another one. 5 s:
+    /// a reload, a short break, a node that is restarted.
+    pub presence_grace_ms: u64,
+    /// Changes that a topic keeps for those who watch it. 16,384: of 10,000 that leave at once there is a diff; who is
+    /// further behind is told the list. At least 1: 0 counts as that.
+    pub presence_changes_max: usize,
+    /// Entries of its own that have gone and that a node remembers for peers that missed it, about 150 bytes each.
+    /// 16,384: of a storm of 10,000 leaves a peer that misses a frame is sent the rest. One that is further behind is sent
+    /// the list.
+    pub presence_gone_max: usize,
     /// Shards, the tasks that wake readers; never more than there are cores. 16: more would only wait for each other. At
     /// most 64, at least 1.
     pub shards_max: usize,
@@ -98,6 +118,13 @@ impl Default for Limits {
             resend_bytes_max: 64 * 1024 * 1024,
             cursor_age_s_max: 60 * 60,
             resume_wait_ms: 1_000,
+            presence_meta_bytes_max: 4 * 1024,
+            presences_max: 200_000,
+            topic_presences_max: 20_000,
+            page_presences_max: 64,
+            presence_grace_ms: 5_000,
+            presence_changes_max: 16_384,
+            presence_gone_max: 16_384,
             shards_max: 16,
         }
     }
@@ -117,6 +144,9 @@ impl Limits {
         // A reader that comes back after a deletion must find it, or it would show the old value for ever.
         self.tombstone_age_s = self.tombstone_age_s.max(self.cursor_age_s_max);
         self.batch_messages_max = self.batch_messages_max.max(1);
+        // A change has to fit into a frame, at peers that take twice as much, too.
+        self.presence_meta_bytes_max = self.presence_meta_bytes_max.min(1024 * 1024);
+        self.presence_changes_max = self.presence_changes_max.max(1);
         // A shard's place in an inbox is a bit of a word.
         self.shards_max = self.shards_max.clamp(1, u64::BITS as usize);
         self

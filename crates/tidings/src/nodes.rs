@@ -146,9 +146,14 @@ impl Hub {
     #[must_use]
     pub fn nodes(&self) -> Vec<Member> {
         let log = self.shared.log();
-        let known = log.cluster.iter().flat_map(|cluster| cluster.members.iter().cloned());
-        let applied = |member: &Member| member.epoch.map_or(0, |epoch| log.has(OriginTag::of(&member.node, epoch)));
-        known.map(|member| Member { applied: applied(&member), ..member }).collect()
+        let Some(cluster) = &log.cluster else { return Vec::new() };
+        let with_counts = |member: Member| {
+            let applied = member.epoch.map_or(0, |epoch| log.has(OriginTag::of(&member.node, epoch)));
+            let counts = cluster.peers.get(&member.node).map(|peer| (peer.messages_sent, peer.messages_spared));
+            let (sent, spared) = counts.unwrap_or_default();
+            Member { applied, sent, spared, ..member }
+        };
+        cluster.members.iter().cloned().map(with_counts).collect()
     }
 
     /// Whether this node had to leave its cluster because an older node of its name was found, as happens when a

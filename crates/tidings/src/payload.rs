@@ -2,7 +2,10 @@
 
 use std::{fmt, sync::Arc};
 
-use serde::{Serialize, de::IgnoredAny};
+use serde::{
+    Deserializer, Serialize, Serializer,
+    de::{IgnoredAny, Visitor},
+};
 
 use crate::error::PayloadError;
 
@@ -45,6 +48,44 @@ impl Payload {
     /// Takes text that another node has taken as JSON already.
     pub(crate) fn trusted(text: &str) -> Self {
         Self(text.into())
+    }
+
+    /// Reads such text where it stands in a frame: it is copied once.
+    pub(crate) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Self>, D::Error> {
+        struct Text;
+        impl Visitor<'_> for Text {
+            type Value = Payload;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a payload")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Payload, E> {
+                Ok(Payload::trusted(text))
+            }
+        }
+        struct Maybe;
+        impl<'de> Visitor<'de> for Maybe {
+            type Value = Option<Payload>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a payload or none")
+            }
+
+            fn visit_none<E>(self) -> Result<Option<Payload>, E> {
+                Ok(None)
+            }
+
+            fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<Payload>, D::Error> {
+                deserializer.deserialize_str(Text).map(Some)
+            }
+        }
+        deserializer.deserialize_option(Maybe)
+    }
+
+    /// The other way.
+    pub(crate) fn write<S: Serializer>(payload: &Option<Self>, serializer: S) -> Result<S::Ok, S::Error> {
+        payload.as_ref().map(Self::as_str).serialize(serializer)
     }
 
     /// The JSON text.

@@ -44,6 +44,18 @@ pub(crate) enum Plant {
     SupersededByTheUnknown,
     /// A deletion that is no more remembered is undone by a node that was away.
     DeletionsNotSynced,
+    /// A dead node's entries stay.
+    GhostsStay,
+    /// Who has no handle any more leaves at once.
+    GraceIgnored,
+    /// An entry of a dead node leaves although its page is back elsewhere.
+    LeavesThoughBack,
+    /// Changes of presences are applied although some before them are missing.
+    PresenceHoleAppliedOver,
+    /// That a node's presences have come further is not believed before the next change of them.
+    HeadNotBelieved,
+    /// What a list does not name stays.
+    UnlistedStay,
     /// A shard takes its inbox first and reads the log's index then, in a step of its own.
     IndexAfterInbox,
     /// A shard publishes its marked index before it has marked.

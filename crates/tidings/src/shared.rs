@@ -22,6 +22,7 @@ use crate::{
     mailbox::Mailbox,
     patterns::Patterns,
     plant::{Plant, planted},
+    presence::Presences,
     publish::Published,
     ring::Ring,
     serve::Served,
@@ -56,6 +57,8 @@ pub(crate) struct Shared {
     pub(crate) patterns: Patterns,
     /// Declared families, in the order of their declaration.
     pub(crate) served: Mutex<Vec<Served>>,
+    /// Who is where. Has a lock of its own, for it is in nobody's cursor; see there.
+    pub(crate) presences: Presences,
     /// Readers alive.
     pub(crate) readers: AtomicUsize,
     /// Gives the next reader its shard.
@@ -96,6 +99,7 @@ impl Shared {
             origin,
             clock,
             log: Mutex::new(NodeLog::new(origin, shards, &limits)),
+            presences: Presences::new(origin, &limits),
             limits,
             shards: (0..shards).map(|_| Arc::default()).collect(),
             own_rounds,
@@ -403,5 +407,6 @@ impl Drop for Shared {
         self.wake_shards();
         // So does the driver.
         self.outgoing.notify_one();
+        self.presences.end();
     }
 }

@@ -1,6 +1,6 @@
 // A plain stream, as curl or any SSE client reads it.
 
-import { type ClientRequest, type IncomingMessage, get } from 'node:http';
+import { type ClientRequest, type IncomingHttpHeaders, type IncomingMessage, get } from 'node:http';
 
 export interface SseEvent {
   name: string;
@@ -34,6 +34,11 @@ export class PlainStream {
     });
     // Whoever wants to know waits for it; nobody else has to hear of a stream that we closed ourselves.
     this.ended.catch(() => {});
+  }
+
+  /** What the answer began with. */
+  get headers(): IncomingHttpHeaders {
+    return this.response.headers;
   }
 
   /** Opens a stream, and waits until it says hello. */

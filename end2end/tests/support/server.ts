@@ -102,7 +102,7 @@ export class Server {
  * A port that nobody listens on, below the range from which the system takes ports of outgoing connections (32768 on
  * Linux): it is still free when the server comes back to it.
  */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   for (;;) {
     const port = 20_000 + Math.floor(Math.random() * 12_000);
     const probe = createServer();

@@ -126,6 +126,6 @@ async fn a_wrong_name_is_refused_by_its_segment_and_the_rule() {
 async fn streams_ask_not_to_be_buffered_or_kept() {
     let site = Site::new();
     let response = site.get("/live?topic=demo/log", &[]).await;
-    assert_eq!(response.headers()["cache-control"], "no-store");
+    assert_eq!(response.headers()["cache-control"], "no-store, no-transform");
     assert_eq!(response.headers()["x-accel-buffering"], "no");
 }

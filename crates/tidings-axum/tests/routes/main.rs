@@ -1,9 +1,12 @@
 //! The routes, asked without a socket.
 
+mod forward;
+mod herd;
 mod http;
 mod metrics;
 mod page_stream;
 mod paint;
 mod patterns;
 mod publish;
+mod rights;
 mod support;

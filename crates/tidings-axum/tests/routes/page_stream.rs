@@ -1,18 +1,12 @@
 //! A page's stream: topics come and go on it, calls overtake each other, cuts lose nothing.
 
-use crate::support::{Client, Site, VALUE, error_code, hold};
+use crate::support::{Client, Site, VALUE, error_code, hold, page_id};
 use http::StatusCode;
 use tidings::{
     Principal,
     wire::{TopicName, event::Event, live::Change},
 };
 use tidings_axum::LiveOptions;
-
-async fn page_id(client: &mut Client) -> String {
-    let Event::Hello(hello) = client.event().await else { panic!("hello comes first") };
-    assert_eq!((hello.wire, hello.node.as_str()), (1, "alpha"));
-    hello.page.expect("a live stream has a page id")
-}
 
 fn name(topic: &str) -> TopicName {
     TopicName::new(topic).unwrap()

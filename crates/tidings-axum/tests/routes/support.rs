@@ -39,7 +39,10 @@ impl Site {
     }
 
     pub(crate) fn with(options: LiveOptions) -> Self {
-        let hub = Hub::solo("alpha").unwrap();
+        Self::of(Hub::solo("alpha").unwrap(), options)
+    }
+
+    pub(crate) fn of(hub: Hub, options: LiveOptions) -> Self {
         hub.serve(LOG)
             .read(anyone)
             .write(anyone)
@@ -84,6 +87,13 @@ impl Site {
         let body = serde_json::to_string(change).unwrap();
         self.post("/_tidings/change", &[("content-type", "application/json")], &body).await.status()
     }
+}
+
+/// A page's id, from its stream's first event.
+pub(crate) async fn page_id(client: &mut Client) -> String {
+    let Event::Hello(hello) = client.event().await else { panic!("hello comes first") };
+    assert_eq!(hello.wire, 1);
+    hello.page.expect("a live stream has a page id")
 }
 
 fn request(method: &str, path: &str, headers: &[(&str, &str)], body: Body) -> Request<Body> {

@@ -14,11 +14,17 @@ use crate::status::Link;
 const STALE_BEATS: f64 = 1.5;
 const DEAD_BEATS: f64 = 2.5;
 
+/// A stream that is not answered for this time is given up and asked for again: an answer begins at once, and a
+/// connection that the browser has kept may lead nowhere by now. As long as a beat.
+const OPEN_MS_MAX: f64 = 15_000.0;
+
 thread_local! {
     /// What the server's clock is ahead of the browser's, in milliseconds.
     static SKEW_MS: Cell<f64> = const { Cell::new(0.0) };
     /// When the open stream was last heard, by the browser's clock; `None` without an open stream.
     static HEARD_MS: Cell<Option<f64>> = const { Cell::new(None) };
+    /// When the stream was asked for that has not been answered yet.
+    static ASKED_MS: Cell<Option<f64>> = const { Cell::new(None) };
     static BEAT_MS: Cell<f64> = const { Cell::new(15_000.0) };
 }
 
@@ -36,8 +42,14 @@ pub(super) fn hello(hello: &Hello) {
     tick();
 }
 
+/// A stream is asked for.
+pub(super) fn asked() {
+    ASKED_MS.set(Some(js_sys::Date::now()));
+}
+
 /// Bytes came.
 pub(super) fn heard() {
+    ASKED_MS.set(None);
     HEARD_MS.set(Some(js_sys::Date::now()));
     if let Some(driver) = driver()
         && driver.context.link.try_get_untracked() == Some(Link::Stale)
@@ -48,6 +60,7 @@ pub(super) fn heard() {
 
 /// The stream has ended.
 pub(super) fn stopped() {
+    ASKED_MS.set(None);
     HEARD_MS.set(None);
 }
 
@@ -55,6 +68,10 @@ pub(super) fn stopped() {
 pub(super) fn tick() {
     let Some(driver) = driver() else { return };
     driver.context.now_ms.try_set(Some(server_now_ms()));
+    if ASKED_MS.get().is_some_and(|asked_ms| js_sys::Date::now() - asked_ms > OPEN_MS_MAX) {
+        stopped();
+        stream::abort();
+    }
     let Some(heard_ms) = HEARD_MS.get() else { return };
     let silent_beats = (js_sys::Date::now() - heard_ms) / BEAT_MS.get();
     if silent_beats > DEAD_BEATS {

@@ -18,9 +18,9 @@ use crate::{
     page::{Answer, Calls, Fate, News, Sink, Write},
 };
 
-/// A server that has not answered after this time does not: the write is sent again. Longer than any write takes, and
-/// as long as a beat.
-const ANSWER_MS_MAX: u32 = 15_000;
+/// A server that has not answered after this time does not: a write is sent again, and after a change of topics the
+/// stream is opened again. Longer than any of them takes, and as long as a beat.
+pub(super) const ANSWER_MS_MAX: u32 = 15_000;
 
 /// Bytes of a publish id: as random as a UUID.
 const ID_BYTES: usize = 16;

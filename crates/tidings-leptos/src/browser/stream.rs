@@ -17,7 +17,9 @@ use web_sys::{
 };
 
 use super::{
-    Driver, PAGE, driver, life, receive,
+    Driver, PAGE, driver, life,
+    publish::ANSWER_MS_MAX,
+    receive,
     wait::{end_waits, wait},
 };
 use crate::{backoff::Backoff, status::Link};
@@ -61,7 +63,9 @@ pub(super) fn flush() {
     // flush that follows its hello.
     let Some(change) = PAGE.with(|page| page.borrow_mut().change()) else { return };
     spawn_local(async move {
-        let sent = post(&driver, CHANGE_PATH, &change, None).await;
+        // Unanswered it may have been lost, and the stream goes on without it.
+        let signal = AbortSignal::timeout_with_u32(ANSWER_MS_MAX);
+        let sent = post(&driver, CHANGE_PATH, &change, Some(&signal)).await;
         let accepted = sent.as_ref().is_ok_and(Response::ok);
         // Nothing is in it; but an answer whose body nobody takes counts as cut off.
         if let Some(body) = sent.ok().and_then(|answer| answer.array_buffer().ok()) {
@@ -128,6 +132,7 @@ async fn open_and_read(driver: &Driver, backoff: &mut Backoff) -> End {
     let Ok(controller) = AbortController::new() else { return End::Refused("no AbortController".to_owned()) };
     ABORT.set(Some(controller.clone()));
     let open = PAGE.with(|page| page.borrow_mut().open());
+    life::asked();
     let response = match post(driver, OPEN_PATH, &open, Some(&controller.signal())).await {
         Ok(response) if response.ok() => response,
         Ok(response) => return End::Refused(format!("the server answered {}", response.status())),
@@ -145,7 +150,6 @@ async fn open_and_read(driver: &Driver, backoff: &mut Backoff) -> End {
         let (false, Some(bytes)) = (done, bytes) else { return End::Broken };
         life::heard();
         let (mut bye, mut events) = (None, Vec::new());
-        let mut last_id = decoder.last_id().to_owned();
         decoder.read(&bytes.to_vec(), |event| events.push(event));
         context.heard.try_update(|heard| *heard = heard.wrapping_add(events.len() as u32));
         for raw in events {
@@ -157,8 +161,7 @@ async fn open_and_read(driver: &Driver, backoff: &mut Backoff) -> End {
                 }
             };
             // The id that this event carried, not the one that it only inherits.
-            let id = (raw.id != last_id).then(|| raw.id.parse().ok()).flatten();
-            last_id = raw.id;
+            let id = raw.has_id.then(|| raw.id.parse().ok()).flatten();
             act(driver, backoff, &event);
             receive(&event, id);
             if let Event::Bye(goodbye) = event {

@@ -6,7 +6,11 @@ use std::{
 };
 
 use slab::Slab;
-use tidings_wire::{Cursor, Painted, Pattern, TopicName, Version, event::GapCause, live::Hold};
+use tidings_wire::{
+    Cursor, Painted, Pattern, TopicName, Version,
+    event::GapCause,
+    live::{Hold, RIGHTS_CALL},
+};
 
 use super::news::{Calls, Depth, Draft, Item, News, Sink};
 
@@ -16,6 +20,8 @@ pub(crate) struct Held {
     /// After which the server is asked to go on; `None` begins with what is retained.
     pub(super) after: Option<Cursor>,
     pub(super) since: Since,
+    /// The last call that asked for it: the answer to an earlier one says nothing of this hold.
+    call: u64,
     /// What `kept` covers: an older message that an earlier component still waits for is not put behind it.
     pub(super) kept_floor: Cursor,
     /// The newest version of each State topic: an older one that comes later, from another node, changes nothing.
@@ -23,6 +29,9 @@ pub(crate) struct Held {
     /// While a snapshot of a pattern is being told: the topics that it has named so far.
     fresh: Option<HashSet<TopicName>>,
     pub(super) joined: bool,
+    /// It was joined and begins again, for a component that wants more of its history: the others have all that the
+    /// stream's cursor covers.
+    begins_again: bool,
     pub(super) refused: bool,
 }
 
@@ -64,10 +73,12 @@ impl Held {
             kept,
             after,
             since: Since::Next,
+            call: 0,
             kept_floor: Cursor::default(),
             newest: HashMap::new(),
             fresh: None,
             joined: false,
+            begins_again: false,
             refused: false,
         }
     }
@@ -98,6 +109,7 @@ impl Held {
             }
             None if deeper && self.since == Since::Now => {
                 // What the page has is not enough: the topic begins again, and the others have what they have.
+                self.begins_again |= self.joined;
                 (self.after, self.since, self.joined) = (None, Since::Next, false);
                 self.forget_kept();
                 asked = true;
@@ -130,6 +142,7 @@ impl Held {
     }
 
     pub(super) fn request(&mut self, pattern: &Pattern, call: u64, opening: bool) -> Hold {
+        self.call = call;
         // On a new stream everyone waits for its beginning; on an open one who is told goes on.
         let sinces = self.sinks.iter_mut().map(|(_, told)| &mut told.since).chain([&mut self.since]);
         for since in sinces.filter(|since| opening || **since != Since::Now) {
@@ -159,34 +172,54 @@ impl Held {
         });
     }
 
-    /// The call that asked for it is answered.
-    pub(super) fn join(&mut self, id: Option<&Cursor>, calls: &mut Calls) {
-        if self.since != Since::Now {
-            // Of an earlier hold of it.
+    /// A call is answered.
+    pub(super) fn join(&mut self, call: u64, id: Option<&Cursor>, calls: &mut Calls) {
+        if !self.is_answered_by(call) {
             return;
         }
-        (self.joined, self.refused) = (true, false);
+        (self.joined, self.begins_again, self.refused) = (true, false, false);
         if let Some(id) = id {
             self.kept_floor.merge(id);
         }
         calls.extend(self.hearing().map(|sink| (sink, News::Joined)));
     }
 
-    pub(super) fn refuse(&mut self, calls: &mut Calls) {
+    /// It may not be read, or not any more: from here on it hears nothing, so the stream's cursor no longer speaks of it.
+    pub(super) fn refuse(&mut self, call: u64, cursor: Option<&Cursor>, calls: &mut Calls) {
+        if !self.is_answered_by(call) {
+            return;
+        }
+        self.end(cursor);
         self.refused = true;
         calls.extend(self.hearing().map(|sink| (sink, News::Refused)));
+    }
+
+    /// Whether the answer to a call is about this hold of it, and not about an earlier one.
+    fn is_answered_by(&self, call: u64) -> bool {
+        self.since == Since::Now && (call == self.call || call == RIGHTS_CALL)
     }
 
     /// The stream has ended there.
     pub(super) fn end(&mut self, cursor: Option<&Cursor>) {
         self.fresh = None;
-        if !std::mem::take(&mut self.joined) {
+        // Cut before any of its history was told again: without a cursor, what came meanwhile could be missed in silence
+        // by those who were there. Who wanted more of the past has less of it.
+        let begins_again = std::mem::take(&mut self.begins_again) && self.after.is_none();
+        if !std::mem::take(&mut self.joined) && !begins_again {
             return;
         }
         match (&mut self.after, cursor) {
             (Some(after), Some(cursor)) => after.merge(cursor),
             (after, Some(cursor)) => *after = Some(cursor.clone()),
             (_, None) => {}
+        }
+    }
+
+    /// A topic was told up to here. Where it has begun with what is retained and is not joined yet, it goes on from here
+    /// after a cut: what is retained then may begin later.
+    pub(super) fn told_up_to(&mut self, id: &Cursor) {
+        if self.since == Since::Now && !self.joined && self.after.is_none() {
+            self.after = Some(id.clone());
         }
     }
 
@@ -203,7 +236,12 @@ impl Held {
                 // One topic names its items by itself.
                 let Some(topic) = item.topic.or_else(|| painted.topic.as_topic()) else { continue };
                 self.note(&topic, item.version);
-                self.keep(&News::Item(Item { topic, version: item.version, stamp: 0, data: item.data.into() }));
+                self.keep(&News::Item(Item {
+                    topic,
+                    version: item.version,
+                    stamp: item.stamp,
+                    data: item.data.into(),
+                }));
             }
         }
         painted.cursor
@@ -275,6 +313,10 @@ impl Held {
         if topic.is_none() && cause != GapCause::Limit {
             // What it holds follows.
             self.fresh = Some(HashSet::new());
+        }
+        if let Kept::Last(items, _) = &mut self.kept {
+            // Who comes later is given no history with a hole in it. What the server still holds follows.
+            items.clear();
         }
         if cause == GapCause::Rewound {
             // What the node has now may be older than what was told: nothing is a repetition any more.

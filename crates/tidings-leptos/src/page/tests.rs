@@ -1,5 +1,7 @@
 //! The page's promises, with the stream played by hand.
 
+mod begins;
+mod faults;
 mod patterns;
 mod server;
 mod versions;
@@ -61,7 +63,12 @@ fn joined(call: u64, live: &[&str]) -> Event {
 }
 
 fn painted(topic: &str, stamps: &[u64], at: u64) -> Painted {
-    let items = stamps.iter().map(|stamp| PaintedItem { topic: None, version: version(*stamp), data: raw(*stamp) });
+    let items = stamps.iter().map(|stamp| PaintedItem {
+        topic: None,
+        version: version(*stamp),
+        stamp: *stamp,
+        data: raw(*stamp),
+    });
     Painted { topic: pattern(topic), cursor: cursor(at), now_ms: 1, items: items.collect() }
 }
 
@@ -182,8 +189,8 @@ fn what_is_told_again_after_a_cut_is_told_once() {
     hear(&mut page, &message("a", 2), Some(2));
     // Cut before `joined`: what was retained is told again.
     let again = open(&mut page);
-    assert_eq!(after(&again, "a"), None);
-    for stamp in [1, 2, 3] {
+    assert_eq!(after(&again, "a"), Some(cursor(2).to_string()), "what is retained then may begin later");
+    for stamp in [2, 3] {
         hear(&mut page, &message("a", stamp), Some(stamp));
     }
     hear(&mut page, &joined(2, &["a"]), Some(3));
@@ -267,51 +274,6 @@ fn let_go_and_held_again_in_one_tick_is_nothing() {
 }
 
 #[test]
-fn messages_of_an_earlier_hold_do_not_hide_what_is_retained() {
-    let mut page = Page::default();
-    let (first, _) = hold(&mut page, "a", None);
-    open(&mut page);
-    hear(&mut page, &joined(1, &["a"]), Some(2));
-    release(&mut page, &first);
-    change(&mut page);
-    let (_, heard) = hold(&mut page, "a", None);
-    let asked = page.change().expect("held anew");
-    // Sent before the server let go, or before it began anew: it will all be told again.
-    hear(&mut page, &message("a", 3), Some(3));
-    hear(&mut page, &Event::Joining(Joining { call: asked.call }), None);
-    for stamp in [1, 2, 3] {
-        hear(&mut page, &message("a", stamp), Some(stamp));
-    }
-    hear(&mut page, &joined(asked.call, &["a"]), Some(3));
-    assert_eq!(*heard.borrow(), ["1", "2", "3", "joined"]);
-}
-
-#[test]
-fn who_wants_more_than_the_page_has_gets_it_and_the_others_hear_nothing_twice() {
-    let mut page = Page::default();
-    let (_, short) = hold(&mut page, "a", Some(painted("a", &[8, 9], 9)));
-    open(&mut page);
-    hear(&mut page, &joined(1, &["a"]), Some(9));
-    let (sink, deep) = component();
-    page.hold(&pattern("a"), Depth::Last(9), None, sink, &mut Calls::new());
-    let asked = page.change().expect("the server has more");
-    assert_eq!((asked.hold[0].last, &asked.hold[0].after), (Some(9), &None));
-    hear(&mut page, &message("a", 10), Some(10));
-    hear(&mut page, &Event::Joining(Joining { call: asked.call }), None);
-    for stamp in 2..=10 {
-        hear(&mut page, &message("a", stamp), Some(stamp));
-    }
-    hear(&mut page, &joined(asked.call, &["a"]), Some(10));
-    assert_eq!(*short.borrow(), ["joined", "10", "joined"]);
-    assert_eq!(deep.borrow().len(), 10, "nine messages, and that it is live: {deep:?}");
-    let (sink, third) = component();
-    let mut calls = Calls::new();
-    page.hold(&pattern("a"), Depth::Last(9), None, sink, &mut calls);
-    tell(calls);
-    assert_eq!(third.borrow().len(), 10, "the page has them now");
-}
-
-#[test]
 fn a_page_keeps_its_last_id_until_a_stream_is_open_again() {
     let mut page = Page::default();
     hold(&mut page, "a", None);
@@ -370,19 +332,6 @@ fn a_refused_topic_tells_who_comes_later_too() {
     hear(&mut page, &Event::Joined(Joined { call: 1, live: Vec::new(), refused }), Some(1));
     let (_, late) = hold(&mut page, "a", None);
     assert_eq!(*late.borrow(), ["refused"]);
-}
-
-#[test]
-fn a_component_taken_over_later_gets_what_came_since_its_paint() {
-    let mut page = Page::default();
-    hold(&mut page, "a", Some(painted("a", &[1], 1)));
-    open(&mut page);
-    hear(&mut page, &joined(1, &["a"]), Some(1));
-    hear(&mut page, &message("a", 2), Some(2));
-    // Its part of the page came later on the wire, and was painted with the first message alone.
-    let (_, late) = hold(&mut page, "a", Some(painted("a", &[1], 1)));
-    hear(&mut page, &message("a", 3), Some(3));
-    assert_eq!(*late.borrow(), ["1", "2", "joined", "3"]);
 }
 
 #[test]

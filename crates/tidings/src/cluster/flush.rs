@@ -79,7 +79,8 @@ impl NodeLog {
                 if nodes.is_empty() {
                     continue;
                 }
-                self.sent(&nodes, head);
+                let counted = (entries.len() as u64, (range.entries.len() - entries.len()) as u64);
+                self.sent(&nodes, head, counted);
                 let frames = serve::frames(self.me(), sent, head, entries.into_iter(), range.gone.clone());
                 if range.gone.deletions > sent {
                     sends.push(Send { to: nodes.clone(), frame: Frame::Holds(self.holds()) });
@@ -89,11 +90,14 @@ impl NodeLog {
         }
     }
 
-    fn sent(&mut self, nodes: &[NodeName], head: u64) {
+    /// Notes that nodes were sent everything up to a stamp: so many messages, and so many not.
+    fn sent(&mut self, nodes: &[NodeName], head: u64, (messages, spared): (u64, u64)) {
         let Some(cluster) = &mut self.cluster else { return };
         for node in nodes {
             if let Some(peer) = cluster.peers.get_mut(node) {
                 peer.sent = Some(head);
+                peer.messages_sent += messages;
+                peer.messages_spared += spared;
             }
         }
     }

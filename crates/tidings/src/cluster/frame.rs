@@ -11,7 +11,7 @@ use thiserror::Error;
 use tidings_wire::{NodeName, OriginTag, TopicName, Version};
 
 use super::Interest;
-use crate::{Payload, entry::Entry};
+use crate::{Payload, entry::Entry, presence::Word};
 
 /// First byte of every frame: what is not ours is told apart before anything is decoded.
 const MAGIC: u8 = 0xB7;
@@ -23,7 +23,7 @@ pub(crate) const FRAME_VERSION: u8 = 1;
 const HEAD_BYTES: usize = 6;
 
 /// Kinds of frames: the variants of [`Frame`], whose encoding begins with their number.
-const KINDS: u8 = 7;
+const KINDS: u8 = 8;
 
 /// Bytes of a frame: four of the largest messages, so that a full frame never has to be cut inside one.
 pub const FRAME_BYTES_MAX: usize = 4 * 1024 * 1024 + 64 * 1024;
@@ -58,6 +58,8 @@ pub(crate) enum Frame<E = WireEntry> {
     Holds(Holds),
     /// The sender stops, having published up to this stamp.
     Leave { stamp: u64 },
+    /// Who is present at the sender, and what of that it wants to know.
+    Presence(Word),
 }
 
 /// Where a node stands. Says nothing that a later one does not say again: it may be lost.
@@ -101,7 +103,8 @@ pub(crate) struct WireEntry {
     pub(crate) from: Option<Box<str>>,
     pub(crate) id: Option<Box<str>>,
     /// `None` clears a State topic.
-    pub(crate) payload: Option<Box<str>>,
+    #[serde(serialize_with = "Payload::write", deserialize_with = "Payload::read")]
+    pub(crate) payload: Option<Payload>,
     /// The origin's own message with this stamp was superseded at the sender: this is the value that did so, of this
     /// origin, with this stamp there.
     pub(crate) author: Option<(Tag, u64)>,
@@ -272,7 +275,7 @@ mod tests {
             stamp: 3,
             from: None,
             id: Some("x".into()),
-            payload: Some("{}".into()),
+            payload: Some(Payload::of(&()).unwrap()),
             author: None,
         };
         let origin = OriginTag::from_low_bits(9).into();
@@ -300,9 +303,9 @@ mod tests {
     /// A later build may say more, behind the head that never changes.
     #[test]
     fn what_a_later_build_says_is_told_apart() {
-        let leave = Envelope { frame: Frame::Leave { stamp: 7 }, ..envelope() };
-        let bytes = leave.encode().unwrap();
-        let [head @ .., last_kind, _stamp] = &bytes[..] else { panic!("a head, a kind and a stamp") };
+        let last = Envelope { frame: Frame::Presence(Word::Head { head: 7, digest: 7 }), ..envelope() };
+        let bytes = last.encode().unwrap();
+        let [head @ .., last_kind, _word, _head, _digest] = &bytes[..] else { panic!("a head, a kind and a word") };
         assert_eq!(*last_kind, KINDS - 1, "a new kind counts");
         let later = sealed(&[head, &[KINDS, 1, 2, 3]]);
         assert_eq!(Envelope::decode(&later), Err(FrameError::Kind(KINDS)));

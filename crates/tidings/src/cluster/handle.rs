@@ -6,10 +6,10 @@ use tidings_wire::{NodeName, OriginTag, Pattern, TopicKind, TopicName, event::Ga
 
 use super::{Data, Envelope, Event, Frame, FrameError, MemberState, Peer, Send, frame::WireEntry, gaps};
 use crate::{
-    Payload,
     hlc::AHEAD_MS_MAX,
     log::{Message, NodeLog, Now},
     plant::{Plant, planted},
+    presence::Happened,
     shared::Shared,
     topic::Topic,
 };
@@ -22,6 +22,8 @@ pub(crate) struct Outcome {
     pub(crate) woken: bool,
     /// A node came or went, or told that it has applied more.
     pub(crate) news: bool,
+    /// What presence has to know of it: handled when the log's lock is free.
+    presence: Vec<Happened>,
 }
 
 /// Why a frame that is a peer's own is not taken: its link ends.
@@ -63,6 +65,7 @@ impl Shared {
                 if let Some(cluster) = &mut log.cluster {
                     outcome.news = cluster.open(&node, now);
                 }
+                outcome.presence.push(Happened::Up(node));
             }
             Event::Down(node, reason) => {
                 self.gone(&mut log, now, &node, MemberState::Down, Some(reason), &mut outcome);
@@ -96,13 +99,30 @@ impl Shared {
             }
         }
         log.flush(now, &mut outcome.send);
-        if stops {
-            let (to, stamp) = (log.nodes_up(), log.head());
-            outcome.send.push(Send { to, frame: Frame::Leave { stamp } });
-        }
+        let leave = stops.then(|| Send { to: log.nodes_up(), frame: Frame::Leave { stamp: log.head() } });
         drop(log);
+        self.tell_presences(now, &mut outcome);
+        if let Some(leave) = leave {
+            outcome.send.push(leave);
+            outcome.presence.push(Happened::Alone);
+            // What it would send now, it would send to nobody.
+            self.presences.handle(&self.limits, now, std::mem::take(&mut outcome.presence), &mut Vec::new());
+        }
         self.wake_waiting();
         outcome
+    }
+
+    /// Presence hears what happened. Who brings what is refused there is no peer any more.
+    fn tell_presences(&self, now: Now, outcome: &mut Outcome) {
+        let happened = std::mem::take(&mut outcome.presence);
+        for (node, refusal) in self.presences.handle(&self.limits, now, happened, &mut outcome.send) {
+            let reason = Some(refusal.0.to_owned());
+            self.gone(&mut self.log(), now, &node, MemberState::Incompatible, reason, outcome);
+        }
+        let gone = std::mem::take(&mut outcome.presence);
+        if !gone.is_empty() {
+            self.presences.handle(&self.limits, now, gone, &mut outcome.send);
+        }
     }
 
     /// A peer is no more one. What it published last may be lost; readers are told, unless all of it is here.
@@ -118,6 +138,7 @@ impl Shared {
         let Some(cluster) = &mut log.cluster else { return };
         let known = cluster.peers.contains_key(node);
         let peer = cluster.close(node);
+        outcome.presence.push(Happened::Down(node.clone()));
         if state == MemberState::Down {
             cluster.closed.remove(node);
             // A node that left, or is refused, stays what it is when the engine loses it too.
@@ -150,6 +171,7 @@ impl Shared {
         }
         if is_new {
             outcome.news |= cluster.open(&node, now);
+            outcome.presence.push(Happened::Up(node.clone()));
         }
         if is_new && known.is_some() {
             outcome.woken |= log.gap_death(now);
@@ -183,10 +205,12 @@ impl Shared {
                     cluster.close(&node);
                     outcome.news |= cluster.members.set(&node, MemberState::Left, None, now.wall_ms);
                 }
+                outcome.presence.push(Happened::Left(node));
                 if !whole {
                     outcome.woken |= log.gap_death(now);
                 }
             }
+            Frame::Presence(word) => outcome.presence.push(Happened::Said(node, origin, word)),
         }
     }
 
@@ -247,7 +271,7 @@ impl Shared {
             // Hours old, and in no cursor: readers that come from elsewhere may have it.
             woken |= log.gap(now, &topic, GapCause::Rewound, None);
         }
-        let payload = entry.payload.map(|payload| Payload::trusted(&payload));
+        let payload = entry.payload;
         let message = Message { version, stamp: entry.stamp, from: entry.from, id: entry.id, payload, gap: None };
         if !log.has_room_for_remote(&topic, &message) {
             return Err(Refusal::NoRoom);
@@ -267,7 +291,7 @@ impl Shared {
             tracing::warn!(topic = %entry.topic, kind = %topic.kind, %origin, "a direct message is refused");
             return false;
         }
-        let payload = entry.payload.map(|payload| Payload::trusted(&payload));
+        let payload = entry.payload;
         let message = Message { version, stamp: 0, from: entry.from, id: entry.id, payload, gap: None };
         log.enter_and_append(now, &topic, message)
     }

@@ -37,6 +37,10 @@ pub struct Member {
     pub reason: Option<String>,
     /// The highest stamp of its messages that this node has applied: it counts what has come from that start of it.
     pub applied: u64,
+    /// Messages of this node that it was sent since its link began, repairs included.
+    pub sent: u64,
+    /// Messages of this node that it was not sent, for nobody reads them there: interest at work.
+    pub spared: u64,
     /// Since when, in milliseconds since the Unix epoch by this node's clock.
     pub since_ms: u64,
 }
@@ -57,8 +61,10 @@ impl Members {
             return false;
         }
         let epoch = known.and_then(|known| known.epoch);
-        self.all
-            .insert(node.clone(), Member { node: node.clone(), epoch, state, reason, applied: 0, since_ms: now_ms });
+        self.all.insert(
+            node.clone(),
+            Member { node: node.clone(), epoch, state, reason, applied: 0, sent: 0, spared: 0, since_ms: now_ms },
+        );
         self.changes += 1;
         self.forget_longest_gone();
         true

@@ -48,7 +48,9 @@ pub use frame::FRAME_BYTES_MAX;
 pub(crate) use frame::WireEntry;
 #[cfg(any(test, fuzzing))]
 pub(crate) use frame::seal;
-pub(crate) use frame::{Beat, Data, Envelope, Frame, FrameError, Holds, Outgoing};
+pub(crate) use frame::{
+    Beat, Data, Envelope, FRAME_ENTRIES_MAX, FRAME_PAYLOAD_BYTES, Frame, FrameError, Holds, Outgoing,
+};
 pub(crate) use interest::{Bucket, Interest, Needs};
 pub use journal::JournalInfo;
 pub(crate) use journal::{Batch, is_due};

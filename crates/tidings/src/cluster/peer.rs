@@ -13,6 +13,10 @@ pub(crate) struct Peer {
     pub(crate) origin: Option<OriginTag>,
     /// Of this node's stamps: what has been sent to it. `None` until it has told what it has.
     pub(crate) sent: Option<u64>,
+    /// Messages of this node that it was sent since its link began, what was sent again included.
+    pub(crate) messages_sent: u64,
+    /// Messages of this node that it was not sent, for it has no reader of them.
+    pub(crate) messages_spared: u64,
     /// What it has told to have applied.
     pub(crate) applied: BTreeMap<OriginTag, u64>,
     /// Which Signal topics it needs. `None` until it has told: it is sent nothing before, for a range decides what it

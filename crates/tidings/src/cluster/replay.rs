@@ -16,7 +16,6 @@ use super::{
     note::{Mark, Note, Written},
 };
 use crate::{
-    Payload,
     engine::Kept,
     lock,
     log::{Message, NodeLog, Now},
@@ -316,7 +315,7 @@ impl Shared {
         let version = entry.version(origin);
         let (author, stamp) = entry.author.map_or((origin, entry.stamp), |(author, stamp)| (author.into(), stamp));
         let Some(topic) = self.topic(log, now, &entry.topic) else { return };
-        let payload = entry.payload.map(|payload| Payload::trusted(&payload));
+        let payload = entry.payload;
         let message = Message { version, stamp, from: entry.from, id: entry.id, payload, gap: None };
         log.stand_in(now, &topic, author, message);
     }

@@ -118,7 +118,7 @@ fn a_frame_that_is_refused_ends_the_link_until_its_node_starts_anew() {
         stamp: 1,
         from: None,
         id: None,
-        payload: Some("1".into()),
+        payload: Some(crate::Payload::of(&1).unwrap()),
         author: None,
     };
     let data = Data {

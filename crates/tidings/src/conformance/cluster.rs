@@ -8,12 +8,12 @@ use super::{
 use crate::{Delivery, Hub, MemberState, PublishError, Start, Subscription, wire::event::GapCause};
 
 /// Names of the nodes.
-const NAMES: [&str; 3] = ["alpha", "beta", "gamma"];
+pub(super) const NAMES: [&str; 3] = ["alpha", "beta", "gamma"];
 
 /// Messages of a burst that is more than a link keeps for a peer that is cut off.
 const BURST: u64 = 20_000;
 
-async fn start(engine: &dyn TestEngine, name: &str) -> Hub {
+pub(super) async fn start(engine: &dyn TestEngine, name: &str) -> Hub {
     let hub = Hub::solo(name).expect("a plain name");
     hub.serve(VALUE);
     hub.serve(HISTORY);
@@ -22,7 +22,7 @@ async fn start(engine: &dyn TestEngine, name: &str) -> Hub {
 }
 
 /// Three nodes that see each other.
-async fn three(engine: &dyn TestEngine) -> [Hub; 3] {
+pub(super) async fn three(engine: &dyn TestEngine) -> [Hub; 3] {
     let hubs = [start(engine, NAMES[0]).await, start(engine, NAMES[1]).await, start(engine, NAMES[2]).await];
     for hub in &hubs {
         assert_eq!(hub.wait_for_nodes(2, PATIENCE).await, 2, "{}", hub.node_name());
@@ -31,7 +31,7 @@ async fn three(engine: &dyn TestEngine) -> [Hub; 3] {
 }
 
 /// Something becomes true of a hub. Looked at again whenever it may have changed.
-async fn becomes(hub: &Hub, what: &str, is: impl Fn(&Hub) -> bool) {
+pub(super) async fn becomes(hub: &Hub, what: &str, is: impl Fn(&Hub) -> bool) {
     must(what, async {
         while !is(hub) {
             hub.changed().await;
@@ -40,7 +40,7 @@ async fn becomes(hub: &Hub, what: &str, is: impl Fn(&Hub) -> bool) {
     .await;
 }
 
-fn state_of(hub: &Hub, node: &str) -> Option<MemberState> {
+pub(super) fn state_of(hub: &Hub, node: &str) -> Option<MemberState> {
     hub.nodes().iter().find(|member| member.node.as_str() == node).map(|member| member.state)
 }
 
@@ -167,7 +167,7 @@ pub async fn a_signal_is_heard_once_it_is_ready(engine: &dyn TestEngine) {
 }
 
 /// Cuts the first node off from the others, and waits until both sides know.
-async fn cut_off(engine: &dyn TestEngine, hubs: &[Hub; 3]) {
+pub(super) async fn cut_off(engine: &dyn TestEngine, hubs: &[Hub; 3]) {
     engine.cut(NAMES[0], NAMES[1]);
     engine.cut(NAMES[0], NAMES[2]);
     becomes(&hubs[0], "that beta is down", |hub| state_of(hub, NAMES[1]) == Some(MemberState::Down)).await;
@@ -176,7 +176,7 @@ async fn cut_off(engine: &dyn TestEngine, hubs: &[Hub; 3]) {
     becomes(&hubs[2], "that alpha is down", |hub| state_of(hub, NAMES[0]) == Some(MemberState::Down)).await;
 }
 
-async fn heal(engine: &dyn TestEngine, hubs: &[Hub; 3]) {
+pub(super) async fn heal(engine: &dyn TestEngine, hubs: &[Hub; 3]) {
     engine.heal();
     for hub in hubs {
         becomes(hub, "that all are up", |hub| {
@@ -277,6 +277,29 @@ pub async fn confirmed_by_those_that_have_it(engine: &dyn TestEngine) {
     let published = hubs[0].broadcast("conformance/a", payload(2)).expect("inside all limits");
     let answer = hubs[0].replicated_within(&published, 1, std::time::Duration::from_millis(200)).await;
     assert_eq!(answer.map_err(|error| error.confirmed), Err(0));
+}
+
+/// What nobody reads on a node is not sent to it; a pattern below two plain segments asks for no more than it matches.
+pub async fn signals_go_where_they_are_heard(engine: &dyn TestEngine) {
+    const COUNT: u64 = 500;
+    let [alpha, beta, gamma] = three(engine).await;
+    let mut pattern = ready(&beta, "conformance/seven/**").await;
+    for number in 1..=COUNT {
+        alpha.broadcast("conformance/eight/a", payload(number)).expect("inside all limits");
+        alpha.broadcast("conformance/seven/a", payload(number)).expect("inside all limits");
+        // One at a time: a Signal keeps few.
+        expect(&mut pattern, number).await;
+    }
+    let last = alpha.broadcast("conformance/eight/a", payload(0)).expect("inside all limits");
+    alpha.replicated_within(&last, 2, PATIENCE).await.expect("both are up");
+    let counts = |node: &Hub| {
+        let member = alpha.nodes().into_iter().find(|member| member.node == *node.node_name()).expect("it is up");
+        (member.sent, member.spared)
+    };
+    let ((sent, spared), (sent_to_none, spared_to_none)) = (counts(&beta), counts(&gamma));
+    assert!(sent >= COUNT && spared > COUNT, "beta reads one of two topics: {sent} sent, {spared} spared");
+    assert_eq!(sent_to_none, 0, "gamma reads none");
+    assert!(spared_to_none > 2 * COUNT, "{spared_to_none}");
 }
 
 /// Promise 4: a publisher does not wait for a peer that takes nothing, and the others hear it.

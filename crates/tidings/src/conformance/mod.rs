@@ -22,17 +22,19 @@
 //! tidings::conformance!(OnMesh::default());
 //! ```
 //!
-//! The cases are Phoenix.PubSub's shared ones, and ours: order, gap, resume, retained state, convergence, membership,
+//! The cases are Phoenix.PubSub's and Phoenix.Tracker's, and ours: order, gap, resume, retained state, convergence, membership,
 //! bounds. They wait for what must come, at most [`PATIENCE`], and never for a time to pass.
 
 mod cluster;
 mod local;
+mod presence;
 
 use std::{future::Future, time::Duration};
 
 use crate::{BoxFuture, Delivery, Entry, Hub, Payload, Subscription, wire::topics};
 pub use cluster::*;
 pub use local::*;
+pub use presence::*;
 
 /// For how long a case waits for what must come: generous, for a busy machine is no fault.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -74,9 +76,13 @@ macro_rules! conformance {
         $crate::conformance!(@cases &$engine;
             every_node_receives from_skips_the_sender_everywhere local_stays_on_its_node direct_goes_to_one_node
             every_node_keeps_the_order a_late_node_has_what_is_kept resume_goes_on_at_another_node
-            a_signal_is_heard_once_it_is_ready values_converge_after_a_partition deletions_converge_after_a_partition
+            a_signal_is_heard_once_it_is_ready signals_go_where_they_are_heard values_converge_after_a_partition deletions_converge_after_a_partition
             what_a_partition_held_back_comes what_nobody_got_is_a_gap a_death_is_told_once who_leaves_is_no_crash
             confirmed_by_those_that_have_it a_stopped_peer_slows_nobody a_restart_is_another_start
+            who_is_present_is_seen_everywhere an_update_is_one_diff the_same_is_tracked_once
+            a_late_node_lists_who_is_present who_was_on_a_dead_node_leaves_once a_page_that_moves_never_left
+            lists_are_equal_after_a_partition another_start_brings_no_old_entries
+            a_node_that_leaves_hands_its_pages_over a_storm_is_few_diffs
         );
     };
     (@cases $what:expr; $($case:ident)+) => {$(

@@ -38,8 +38,6 @@ pub struct Mesh(Arc<Mutex<State>>);
 #[derive(Debug, Default)]
 struct State {
     nodes: BTreeMap<NodeName, Node>,
-    /// Counts those that began.
-    begun: u64,
     /// Directed links that carry nothing.
     cut: BTreeSet<(NodeName, NodeName)>,
     /// Of each directed link, how many frames are to be lost.
@@ -48,8 +46,7 @@ struct State {
 
 #[derive(Debug)]
 struct Node {
-    /// Which of those that began with this name: one that was killed ends later than its successor begins.
-    nth: u64,
+    epoch: u64,
     inbound: Inbound,
     /// Whom it was told to be up.
     sees: BTreeSet<NodeName>,
@@ -59,7 +56,7 @@ struct Node {
 #[derive(Debug)]
 pub struct MeshCarrier {
     mesh: Mesh,
-    me: Mutex<Option<(NodeName, u64)>>,
+    me: Mutex<Option<Me>>,
 }
 
 impl Mesh {
@@ -107,12 +104,17 @@ impl Mesh {
     /// # Panics
     /// When the name is not valid for a node.
     pub fn kill(&self, node: &str) {
-        self.remove(&name(node));
+        self.change(|state| {
+            state.nodes.remove(&name(node));
+        });
     }
 
-    fn remove(&self, node: &NodeName) {
+    /// Takes out this start of a node. Another one may have its name by now.
+    fn remove(&self, me: &Me) {
         self.change(|state| {
-            state.nodes.remove(node);
+            if state.nodes.get(&me.node).is_some_and(|node| node.epoch == me.epoch) {
+                state.nodes.remove(&me.node);
+            }
         });
     }
 
@@ -163,17 +165,17 @@ impl Carrier for MeshCarrier {
             if lock(&self.mesh.0).nodes.contains_key(&me.node) {
                 return Err(EngineError::NameTaken { node: me.node });
             }
+            *lock(&self.me) = Some(me.clone());
             self.mesh.change(|state| {
-                state.begun += 1;
-                *lock(&self.me) = Some((me.node.clone(), state.begun));
-                state.nodes.insert(me.node, Node { nth: state.begun, inbound, sees: BTreeSet::new() });
+                let Me { node, epoch } = me;
+                state.nodes.insert(node, Node { epoch, inbound, sees: BTreeSet::new() });
             });
             Ok(())
         })
     }
 
     fn send(&self, to: &NodeName, frame: Bytes) -> Result<(), SendError> {
-        let (me, _) = lock(&self.me).clone().ok_or(SendError::Unknown)?;
+        let me = lock(&self.me).as_ref().map(|me| me.node.clone()).ok_or(SendError::Unknown)?;
         self.mesh.send(&me, to, frame)
     }
 
@@ -185,12 +187,8 @@ impl Carrier for MeshCarrier {
     fn stop(&self) -> BoxFuture<'_, ()> {
         let me = lock(&self.me).take();
         Box::pin(async move {
-            if let Some((me, nth)) = me {
-                self.mesh.change(|state| {
-                    if state.nodes.get(&me).is_some_and(|node| node.nth == nth) {
-                        state.nodes.remove(&me);
-                    }
-                });
+            if let Some(me) = me {
+                self.mesh.remove(&me);
             }
         })
     }

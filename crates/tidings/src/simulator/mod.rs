@@ -93,6 +93,19 @@ fn who_is_away_for_long_is_told_what_is_gone() {
 }
 
 #[test]
+fn who_is_present_is_listed_everywhere_and_nobody_else() {
+    for seed in 0..env("TIDINGS_SEEDS").unwrap_or(SEEDS) / 10 {
+        for (name, plan) in [("presence", Plan::presence(seed)), ("presence_whole", Plan::presence_whole(seed))] {
+            if let Err(fault) = run(seed, plan) {
+                panic!(
+                    "seed {seed}: {fault}\nreplay: TIDINGS_PLAN={name} TIDINGS_SEED={seed} cargo test -p tidings simulator::replay -- --nocapture"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn a_hundred_nodes_converge() {
     for seed in 0..env("TIDINGS_LARGE_SEEDS").unwrap_or(LARGE_SEEDS) {
         if let Err(fault) = run(seed, Plan::large(seed)) {
@@ -112,6 +125,8 @@ fn replay() {
         Ok("forgetful") => Plan::forgetful(seed),
         Ok("absent") => Plan::absent(seed),
         Ok("calm") => Plan::calm(seed),
+        Ok("presence") => Plan::presence(seed),
+        Ok("presence_whole") => Plan::presence_whole(seed),
         Ok("signals") => Plan::calm_signals(seed),
         Ok("large") => Plan::large(seed),
         _ => Plan::faults(seed),
@@ -122,12 +137,24 @@ fn replay() {
     }
 }
 
+/// Bugs that only show where somebody is present.
+const OF_PRESENCE: [Plant; 6] = [
+    Plant::GhostsStay,
+    Plant::GraceIgnored,
+    Plant::LeavesThoughBack,
+    Plant::PresenceHoleAppliedOver,
+    Plant::HeadNotBelieved,
+    Plant::UnlistedStay,
+];
+
 /// Tries seeds with a bug planted until one finds it. Those that need a life of their own are looked for in it.
 fn finds(bug: Plant) -> Option<(u64, Fault)> {
     plant(Some(bug));
     let found = (0..1_000).find_map(|seed| {
         let plan = match seed % 10 {
             _ if bug == Plant::DeletionsNotSynced => Plan::absent(seed),
+            0 | 2 | 4 if OF_PRESENCE.contains(&bug) => Plan::presence_whole(seed),
+            _ if OF_PRESENCE.contains(&bug) => Plan::presence(seed),
             _ if bug == Plant::ForgottenBeginsAnew => Plan::forgetful(seed),
             _ if bug == Plant::PatternForgetsForgotten => Plan::forgetful(seed),
             9 => Plan::calm(seed),
@@ -170,4 +197,10 @@ planted_bugs! {
     sees_a_topic_that_is_not_introduced: TopicNotIntroduced;
     sees_a_pattern_that_forgets_what_is_forgotten: PatternForgetsForgotten;
     sees_a_retry_that_is_applied: RetryApplied;
+    sees_a_ghost: GhostsStay;
+    sees_a_grace_that_is_ignored: GraceIgnored;
+    sees_who_leaves_though_it_is_back: LeavesThoughBack;
+    sees_presences_applied_over_a_hole: PresenceHoleAppliedOver;
+    sees_a_head_that_is_not_believed: HeadNotBelieved;
+    sees_what_a_list_does_not_name_stay: UnlistedStay;
 }

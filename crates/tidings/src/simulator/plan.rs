@@ -45,6 +45,12 @@ pub(super) struct Plan {
     pub(super) forgets_per_mille: u64,
     pub(super) clock_error_ms: u64,
     pub(super) resend_max: Option<usize>,
+    /// Pages that are present at a time.
+    pub(super) pages: usize,
+    /// After which a page that is gone leaves.
+    pub(super) grace_ms: u64,
+    /// Frames are repaired well within the grace: who is back in time is not told to have left.
+    pub(super) repairs_in_time: bool,
     /// Bytes that a node's rings may hold.
     pub(super) bytes_max: Option<usize>,
     pub(super) sorts: &'static [TopicSort],
@@ -82,6 +88,9 @@ impl Plan {
             cursor_age_s: 60 * 60,
             tombstone_age_s: 24 * 60 * 60,
             settle_steps: 800,
+            pages: 0,
+            grace_ms: 5_000,
+            repairs_in_time: false,
             verbose: false,
             // Some thirty messages: State always fits, and histories do not.
             bytes_max: *random.pick(&[None, None, Some(16_000)]),
@@ -142,6 +151,33 @@ impl Plan {
             resend_max: Some(3),
             sorts: &[TopicSort::Value],
             ..Self::aged(seed)
+        }
+    }
+
+    /// Pages that are present, and everything that goes wrong.
+    pub(super) fn presence(seed: u64) -> Self {
+        let mut random = Random::new(seed ^ 0x9e_u64);
+        Self {
+            readers: 0,
+            publishes_per_mille: 20,
+            retries_per_mille: 0,
+            pages: random.between(2, 20) as usize,
+            grace_ms: 1_000,
+            step_ms: 20,
+            settle_steps: 200,
+            ..Self::faults(seed)
+        }
+    }
+
+    /// The same with nodes that die and frames that are lost, and no partition: who is back in time never leaves.
+    pub(super) fn presence_whole(seed: u64) -> Self {
+        let plan = Self::presence(seed);
+        Self {
+            cuts_per_mille: 0,
+            repairs_in_time: true,
+            loss_per_mille: plan.loss_per_mille.min(20),
+            delay_ms_max: plan.delay_ms_max.min(30),
+            ..plan
         }
     }
 

@@ -1,5 +1,6 @@
 //! The world of one seed: what is published, what goes wrong, who reads.
 
+mod presence;
 mod writes;
 
 use std::{
@@ -22,7 +23,7 @@ use super::{
 };
 use crate::{
     Hub, Limits,
-    cluster::{Cluster, Envelope, Event, Send},
+    cluster::{Cluster, Envelope, Event, Frame, Send},
     shard::Round,
 };
 
@@ -37,6 +38,8 @@ const LEASE_MS: u64 = 300;
 
 pub(super) struct World {
     random: Random,
+    /// Decides for frames about presences, so that a seed without any is what it was before there were some.
+    presence_random: Random,
     plan: Plan,
     now_ms: Arc<AtomicU64>,
     nodes: Vec<Option<SimulatedNode>>,
@@ -51,6 +54,9 @@ pub(super) struct World {
     /// Writes that will be tried again, by when.
     retries: BTreeMap<(u64, u64), (usize, TopicName)>,
     model: Model,
+    people: presence::People,
+    /// The first promise that was seen broken on the way.
+    fault: Option<Fault>,
 }
 
 impl World {
@@ -58,6 +64,7 @@ impl World {
         let network = Network::new(plan.loss_per_mille, plan.delay_ms_max);
         let mut world = Self {
             random: Random::new(seed),
+            presence_random: Random::new(seed ^ 0x9e_u64),
             now_ms: Arc::new(AtomicU64::new(0)),
             nodes: Vec::new(),
             readers: Vec::new(),
@@ -68,6 +75,8 @@ impl World {
             value: 0,
             retries: BTreeMap::new(),
             model: Model::default(),
+            people: presence::People::default(),
+            fault: None,
             plan,
         };
         for node in 0..world.plan.nodes {
@@ -79,6 +88,7 @@ impl World {
 
     /// Runs the plan, then lets everything heal and come to rest, and checks.
     pub(super) fn run(&mut self) -> Result<(), Fault> {
+        self.log(|| format!("{:?}", self.plan));
         self.settle(30);
         for _ in 0..self.plan.readers {
             let node = self.random.below(self.plan.nodes as u64) as usize;
@@ -117,6 +127,9 @@ impl World {
             limits.tombstone_age_s = self.plan.tombstone_age_s;
             limits.resend_messages_max = self.plan.resend_max.unwrap_or(limits.resend_messages_max);
             limits.bytes_max = self.plan.bytes_max.unwrap_or(limits.bytes_max);
+            limits.presence_grace_ms = self.plan.grace_ms;
+            // Little enough that lists are sent, and that who stalls is told one.
+            (limits.presence_gone_max, limits.presence_changes_max) = (3, 8);
         };
         let builder = Hub::builder(&format!("n{node}")).expect("a plain name");
         let builder = builder.limits(limits).clock(clock);
@@ -142,6 +155,7 @@ impl World {
         }
         self.nodes[node] = None;
         self.network.drop_of(node, leaves);
+        self.people_lose_node(node);
         for reader in self.readers.iter_mut().filter(|reader| reader.node == node) {
             reader.reader = None;
         }
@@ -150,6 +164,9 @@ impl World {
     fn something_happens(&mut self) {
         let plan = self.plan.clone();
         self.retry();
+        if plan.pages > 0 {
+            self.people_move();
+        }
         let mut publishes = plan.publishes_per_mille;
         while self.random.per_mille(publishes.min(900)) {
             self.publish();
@@ -253,9 +270,11 @@ impl World {
         let (name, epoch) = (hub.node_name().clone(), hub.epoch());
         let now_ms = self.now();
         for Send { to, frame } in sends {
+            let is_presence = matches!(frame, Frame::Presence(_));
             let bytes = Envelope { node: name.clone(), epoch, frame }.encode().expect("a frame within its limit");
             for to in to.iter().filter_map(|to| to.as_str().strip_prefix('n')?.parse().ok()) {
-                self.network.send(&mut self.random, now_ms, node, to, bytes.clone());
+                let random = if is_presence { &mut self.presence_random } else { &mut self.random };
+                self.network.send(random, now_ms, node, to, bytes.clone());
             }
         }
     }
@@ -298,6 +317,7 @@ impl World {
                 }
             }
         }
+        self.people_watch();
         self.open_readers();
     }
 
@@ -359,6 +379,7 @@ impl World {
         self.network.heal();
         self.network.loss_per_mille = 0;
         self.network.delay_ms_max = 5;
+        self.people_rest();
         for reader in &mut self.readers {
             (reader.stalled_until_ms, reader.away_until_ms) = (0, 0);
         }
@@ -370,7 +391,11 @@ impl World {
         }
     }
 
-    fn check(&self) -> Result<(), Fault> {
+    fn check(&mut self) -> Result<(), Fault> {
+        if let Some(fault) = self.fault.take() {
+            return Err(fault);
+        }
+        self.check_people()?;
         let hubs: Vec<&Hub> = self.nodes.iter().flatten().map(|node| &node.hub).collect();
         let remembered_ms = (WALL_MS + self.now()).saturating_sub(self.plan.tombstone_age_s * 1000);
         self.model.check(&hubs, &self.readers, remembered_ms)?;
@@ -385,7 +410,7 @@ impl World {
     pub(super) fn summary(&self) -> String {
         let mut text = String::new();
         let heard: usize = self.readers.iter().map(|reader| reader.heard.len()).sum();
-        let _ = write!(text, "{} published, {heard} told, {} gaps", self.value, self.gaps());
+        let _ = write!(text, "{} published, {heard} told, {} gaps; {}", self.value, self.gaps(), self.people_summary());
         text
     }
 }

@@ -30,6 +30,7 @@ fn complete(of: &str) -> Event {
 
 fn painted_rows(of: &str, rows: &[(&str, u64)], at: u64) -> Painted {
     let item = |(topic, stamp): &(&str, u64)| PaintedItem {
+        stamp: *stamp,
         topic: Some(name(topic)),
         version: version(*stamp),
         data: raw(*stamp),

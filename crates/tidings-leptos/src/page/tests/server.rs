@@ -65,13 +65,12 @@ impl Served {
         let (body, decoder) = self.stream.as_mut().unwrap();
         let frame = tokio::time::timeout(std::time::Duration::from_secs(20), body.frame()).await.expect("nothing came");
         let bytes = frame.expect("the stream goes on").unwrap().into_data().unwrap();
-        let (mut read, mut last_id) = (Vec::new(), decoder.last_id().to_owned());
+        let mut read = Vec::new();
         let mut raw_events = Vec::new();
         decoder.read(&bytes, |event| raw_events.push(event));
         for raw in raw_events {
             let event = Event::read(&raw.name, &raw.data).unwrap();
-            let id = (raw.id != last_id).then(|| raw.id.parse().ok()).flatten();
-            last_id = raw.id;
+            let id = raw.has_id.then(|| raw.id.parse().ok()).flatten();
             hear_at(&mut self.page, &event, id);
             read.push(event);
         }
