@@ -2,7 +2,6 @@
 
 use std::{
     error::Error as _,
-    fmt,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -23,12 +22,13 @@ use tidings::{
     BoxFuture, Journal, JournalError, Kept, Record, Shelf,
     wire::{OriginTag, TopicName},
 };
-use tokio::{
-    sync::OnceCell,
-    time::{Instant, timeout},
-};
+use tokio::{sync::OnceCell, time::timeout};
 
-use crate::{NatsOptions, client, subjects::Subjects};
+use crate::{
+    JournalOptions, NatsOptions, client,
+    seen::{RESERVE_BYTES, Room, Seen, SeenBy},
+    subjects::Subjects,
+};
 
 /// For how long a server is waited for before a node is told that there is none.
 const SERVER_WAIT: Duration = Duration::from_secs(10);
@@ -43,11 +43,6 @@ const CONSUMER_TRIES: usize = 10;
 
 /// Records that are on their way to the server at once: more than are written at once.
 const RECORDS_ON_THEIR_WAY: usize = 1_024;
-
-/// Bytes below a stream's limit at which nothing more is written. At its limit nats-server 2.9.10, told to refuse what is
-/// new, lets the oldest record go all the same: the last value of some topic. So nobody may come there, also not when many
-/// nodes write at once between two looks.
-const RESERVE_BYTES: u64 = 64 << 20;
 
 /// With less room than this above the reserve, each write is preceded by a look at the stream.
 const NEAR_BYTES: u64 = 16 << 20;
@@ -64,49 +59,6 @@ const HEADERS_BYTES: usize = 256;
 /// On a mark: which stream of histories its writer knew, up to which record it was told that they are kept, and how many of
 /// a topic.
 const SEEN: &str = "Tidings-Seen";
-
-/// What JetStream keeps of a cluster.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct JournalOptions {
-    /// Messages of each Events topic. Default 1,000; more than the largest `keep` of a topic is of no use.
-    pub history_max: u32,
-    /// Bytes of all Events topics. Default 1 GiB. When they are spent nothing more is written, and nothing goes.
-    pub history_bytes_max: u64,
-    /// Bytes of all State topics. Default 512 MiB. When they are spent nothing more is written, and nothing goes.
-    pub values_bytes_max: u64,
-    /// On how many servers of a cluster each record is kept. Default 1; with 3, one of three may be lost.
-    pub replicas: usize,
-}
-
-impl Default for JournalOptions {
-    fn default() -> Self {
-        Self { history_max: 1_000, history_bytes_max: 1 << 30, values_bytes_max: 512 << 20, replicas: 1 }
-    }
-}
-
-impl JournalOptions {
-    /// Sets [`history_max`](Self::history_max).
-    #[must_use]
-    pub fn history_max(mut self, messages: u32) -> Self {
-        self.history_max = messages;
-        self
-    }
-
-    /// Sets [`history_bytes_max`](Self::history_bytes_max) and [`values_bytes_max`](Self::values_bytes_max).
-    #[must_use]
-    pub fn bytes_max(mut self, history: u64, values: u64) -> Self {
-        (self.history_bytes_max, self.values_bytes_max) = (history, values);
-        self
-    }
-
-    /// Sets [`replicas`](Self::replicas).
-    #[must_use]
-    pub fn replicas(mut self, servers: usize) -> Self {
-        self.replicas = servers;
-        self
-    }
-}
 
 /// A journal in JetStream, for a carrier of another make: [`Journaled`](tidings::Journaled) puts the two together. With
 /// [`Nats`](crate::Nats) as the carrier, set [`NatsOptions::journal`].
@@ -128,33 +80,6 @@ struct Open {
     seen: Mutex<Seen>,
     /// The last numbers of both when they were read last.
     read: Mutex<Option<[u64; 2]>>,
-}
-
-/// What was seen of the streams.
-#[derive(Debug, Default)]
-struct Seen {
-    /// The highest number of each: values, histories.
-    numbers: [u64; 2],
-    /// When that of the histories began, as the server says: another one has other numbers.
-    born: i128,
-    /// The least that it was seen to hold of a topic: one that has so many may have let go of others, also where it may
-    /// hold more by now.
-    history_max: Option<u64>,
-    room: [Option<Room>; 2],
-}
-
-/// What a stream can still take.
-#[derive(Debug, Clone, Copy)]
-struct Room {
-    bytes: u64,
-    looked: Instant,
-}
-
-impl Room {
-    fn of(info: &Info) -> Self {
-        let max = u64::try_from(info.config.max_bytes).unwrap_or(u64::MAX);
-        Self { bytes: max.saturating_sub(info.state.bytes.saturating_add(RESERVE_BYTES)), looked: Instant::now() }
-    }
 }
 
 /// Which stream.
@@ -413,38 +338,6 @@ impl Open {
     }
 }
 
-/// What the writer of a mark had seen of the histories.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct SeenBy {
-    born: i128,
-    number: u64,
-    history_max: u64,
-}
-
-impl fmt::Display for SeenBy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}", self.born, self.number, self.history_max)
-    }
-}
-
-impl SeenBy {
-    fn read(text: &str) -> Option<Self> {
-        let mut parts = text.split(':');
-        let seen = Self {
-            born: parts.next()?.parse().ok()?,
-            number: parts.next()?.parse().ok()?,
-            history_max: parts.next()?.parse().ok()?,
-        };
-        parts.next().is_none().then_some(seen)
-    }
-
-    /// Whether all of that is there, where this stream of histories holds records up to this one. A mark that was written
-    /// before any history says nothing of them.
-    fn is_whole(self, born: i128, last: u64) -> bool {
-        self.number == 0 || self.born == born && self.number <= last
-    }
-}
-
 /// Reads what a stream holds under a subject, or all of it.
 async fn read(
     stream: &Stream<Info>,
@@ -514,23 +407,5 @@ impl Journal for JetStream {
 
     fn record_bytes_max(&self) -> BoxFuture<'_, Result<usize, JournalError>> {
         Box::pin(async { Ok(self.open().await?.client.max_payload().saturating_sub(HEADERS_BYTES)) })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_mark_is_believed_while_its_histories_are_there() {
-        let seen = SeenBy { born: 7, number: 5, history_max: 100 };
-        assert_eq!(SeenBy::read(&seen.to_string()), Some(seen));
-        assert!(seen.is_whole(7, 5) && seen.is_whole(7, 6));
-        assert!(!seen.is_whole(7, 4), "the server has lost its last records");
-        assert!(!seen.is_whole(8, 9), "the stream is another one");
-        assert!(SeenBy { number: 0, ..seen }.is_whole(8, 9), "it was written before any history");
-        for none in ["", "7", "7:5", "7:5:x", "7:5:100:1"] {
-            assert_eq!(SeenBy::read(none), None, "{none}");
-        }
     }
 }

@@ -69,9 +69,10 @@ mod letter;
 mod listen;
 mod options;
 mod queue;
+mod seen;
 mod subjects;
 mod table;
 
 pub use carrier::Nats;
-pub use journal::{JetStream, JournalOptions};
-pub use options::{Credentials, NatsOptions, Tls};
+pub use journal::JetStream;
+pub use options::{Credentials, JournalOptions, NatsOptions, Tls};

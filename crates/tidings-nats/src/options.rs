@@ -2,8 +2,6 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use crate::JournalOptions;
-
 /// How a node takes part in its cluster.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -119,6 +117,49 @@ impl NatsOptions {
     #[must_use]
     pub fn journal(mut self, journal: Option<JournalOptions>) -> Self {
         self.journal = journal;
+        self
+    }
+}
+
+/// What JetStream keeps of a cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct JournalOptions {
+    /// Messages of each Events topic. Default 1,000; more than the largest `keep` of a topic is of no use.
+    pub history_max: u32,
+    /// Bytes of all Events topics. Default 1 GiB. When they are spent nothing more is written, and nothing goes.
+    pub history_bytes_max: u64,
+    /// Bytes of all State topics. Default 512 MiB. When they are spent nothing more is written, and nothing goes.
+    pub values_bytes_max: u64,
+    /// On how many servers of a cluster each record is kept. Default 1; with 3, one of three may be lost.
+    pub replicas: usize,
+}
+
+impl Default for JournalOptions {
+    fn default() -> Self {
+        Self { history_max: 1_000, history_bytes_max: 1 << 30, values_bytes_max: 512 << 20, replicas: 1 }
+    }
+}
+
+impl JournalOptions {
+    /// Sets [`history_max`](Self::history_max).
+    #[must_use]
+    pub fn history_max(mut self, messages: u32) -> Self {
+        self.history_max = messages;
+        self
+    }
+
+    /// Sets [`history_bytes_max`](Self::history_bytes_max) and [`values_bytes_max`](Self::values_bytes_max).
+    #[must_use]
+    pub fn bytes_max(mut self, history: u64, values: u64) -> Self {
+        (self.history_bytes_max, self.values_bytes_max) = (history, values);
+        self
+    }
+
+    /// Sets [`replicas`](Self::replicas).
+    #[must_use]
+    pub fn replicas(mut self, servers: usize) -> Self {
+        self.replicas = servers;
         self
     }
 }
