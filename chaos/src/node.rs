@@ -242,6 +242,8 @@ async fn watch(hub: Hub) {
     loop {
         if hub.is_taken() && !std::mem::replace(&mut taken, true) {
             tell(&Told::Taken);
+            // As a server does: alone it would go on as if nothing were.
+            std::process::exit(1);
         }
         for member in hub.nodes() {
             let now = (member.state, member.epoch);

@@ -24,7 +24,8 @@ use crate::{
 };
 
 /// For how long a start waits for the first answer of each address that it knows: whether its name is taken shows there.
-const START_WAIT: Duration = Duration::from_secs(1);
+/// Longer than a call may ring; where all answer, or nobody is there, it takes some milliseconds.
+const START_WAIT: Duration = Duration::from_secs(3);
 
 /// For how long a stop waits until what is queued has gone.
 const STOP_WAIT: Duration = Duration::from_secs(1);
