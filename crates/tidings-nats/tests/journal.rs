@@ -93,7 +93,7 @@ fn numbers(range: std::ops::RangeInclusive<u64>) -> Vec<Result<u64, GapCause>> {
     range.map(Ok).collect()
 }
 
-/// Issue 5, point 1: state, history and cursors of before still resume.
+/// State, history and cursors of before still resume.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_nodes_and_the_server_stop_and_start_again() {
     let mut kept = Kept::start();

@@ -55,7 +55,7 @@ async fn hear(subscription: &mut Subscription, numbers: std::ops::RangeInclusive
     }
 }
 
-/// Issue 5, point 1: a cluster of servers, of which one dies. No node is told of a death, and nothing is missing.
+/// A cluster of servers, of which one dies. No node is told of a death, and nothing is missing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_of_three_dies() {
     let mut servers = Server::three();

@@ -121,7 +121,7 @@ fn numbers(range: std::ops::RangeInclusive<u64>) -> Vec<Result<u64, GapCause>> {
     range.map(Ok).collect()
 }
 
-/// Issue 5, point 1: all may stop. Values, history and cursors of before are as if nobody had.
+/// All may stop. Values, history and cursors of before are as if nobody had.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_stop_and_start_again() {
     let cluster = Cluster::new();
