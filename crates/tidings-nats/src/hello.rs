@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tidings::{Me, wire::NodeName};
+use tidings::{Kin, Me, wire::NodeName};
 
 /// Bytes of a hello: a name, some numbers, and room for what a later build says.
 const BYTES_MAX: usize = 4 * 1024;
@@ -16,19 +16,6 @@ pub(crate) struct Hello {
     /// How long its own lease is: it says that it lives four times in it.
     #[serde(default)]
     pub(crate) lease_ms: u64,
-}
-
-/// What a hello means to the one that hears it.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Kin {
-    /// Another node.
-    Other,
-    /// This very process.
-    Myself,
-    /// Another process has this node's name, and is older: this one has to go.
-    OlderTwin,
-    /// Another process has this node's name, and is younger: that one has to go.
-    YoungerTwin,
 }
 
 impl Hello {
@@ -48,13 +35,9 @@ impl Hello {
         serde_json::from_slice(bytes).map_err(|error| error.to_string())
     }
 
+    /// What the one that speaks is to the one that hears it.
     pub(crate) fn kin(&self, me: &Me) -> Kin {
-        match self.epoch.cmp(&me.epoch) {
-            _ if self.node != me.node => Kin::Other,
-            std::cmp::Ordering::Equal => Kin::Myself,
-            std::cmp::Ordering::Less => Kin::OlderTwin,
-            std::cmp::Ordering::Greater => Kin::YoungerTwin,
-        }
+        me.kin(&self.node, self.epoch)
     }
 }
 

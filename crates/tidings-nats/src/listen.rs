@@ -4,12 +4,12 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_nats::{Message, SubscribeError, Subscriber};
 use futures_util::StreamExt as _;
-use tidings::{Me, wire::NodeName};
+use tidings::{Kin, Me, wire::NodeName};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::{
     carrier::Node,
-    hello::{Hello, Kin},
+    hello::Hello,
     letter::{Desk, Letter},
 };
 

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tidings::{Me, wire::NodeName};
+use tidings::{Kin, Me, wire::NodeName};
 use zenoh::{Wait as _, query::Query, sample::Sample};
 
 use crate::{
     carrier::Node,
     config::{self, Dictionary},
     held::Held,
-    hello::{Hello, Kin},
+    hello::Hello,
 };
 
 /// What can go wrong in Zenoh.

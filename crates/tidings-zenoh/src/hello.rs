@@ -1,7 +1,7 @@
 //! What nodes say of themselves when a link begins: question and answer of one form.
 
 use serde::{Deserialize, Serialize};
-use tidings::{Me, wire::NodeName};
+use tidings::{Kin, Me, wire::NodeName};
 
 use crate::Address;
 
@@ -24,19 +24,6 @@ pub(crate) struct Hello {
     pub(crate) knows: Vec<Address>,
 }
 
-/// What a hello means to the one that hears it.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Kin {
-    /// Another node.
-    Other,
-    /// This very process.
-    Myself,
-    /// Another process has this node's name, and is older: this one has to go.
-    OlderTwin,
-    /// Another process has this node's name, and is younger: that one has to go.
-    YoungerTwin,
-}
-
 impl Hello {
     pub(crate) fn encode(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("names and numbers have a JSON form")
@@ -51,13 +38,9 @@ impl Hello {
         Ok(hello)
     }
 
+    /// What the one that speaks is to the one that hears it.
     pub(crate) fn kin(&self, me: &Me) -> Kin {
-        match self.epoch.cmp(&me.epoch) {
-            _ if self.node != me.node => Kin::Other,
-            std::cmp::Ordering::Equal => Kin::Myself,
-            std::cmp::Ordering::Less => Kin::OlderTwin,
-            std::cmp::Ordering::Greater => Kin::YoungerTwin,
-        }
+        me.kin(&self.node, self.epoch)
     }
 }
 

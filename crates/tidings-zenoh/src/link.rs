@@ -2,23 +2,14 @@
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use tidings::wire::NodeName;
+use tidings::{Kin, wire::NodeName};
 use tokio::{
     net::TcpStream,
     time::{Instant, sleep, timeout},
 };
 use zenoh::{qos::CongestionControl, sample::SampleKind};
 
-use crate::{
-    Address,
-    addresses::State,
-    carrier::Node,
-    config,
-    held::Held,
-    hello::{Hello, Kin},
-    queue::Queue,
-    table::Link,
-};
+use crate::{Address, addresses::State, carrier::Node, config, held::Held, hello::Hello, queue::Queue, table::Link};
 
 /// For how long a call may ring.
 const CALL_WAIT: Duration = Duration::from_secs(2);

@@ -128,7 +128,7 @@ pub use builder::HubBuilder;
 pub use clock::Clock;
 pub use cluster::{FRAME_BYTES_MAX, JournalInfo, Member, MemberState};
 pub use engine::{
-    BoxFuture, Carrier, EngineError, Inbound, Journal, JournalError, Journaled, Kept, Me, Record, SendError, Shelf,
+    BoxFuture, Carrier, EngineError, Inbound, Journal, JournalError, Journaled, Kept, Kin, Me, Record, SendError, Shelf,
 };
 #[cfg(feature = "faults")]
 pub use engine::{Fault, Faults, Faulty};

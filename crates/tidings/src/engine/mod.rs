@@ -12,6 +12,7 @@ mod faults;
 mod inbound;
 mod journal;
 mod journaled;
+mod kin;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) mod ledger;
 #[cfg(any(test, feature = "testing"))]
@@ -31,6 +32,7 @@ pub use inbound::Inbound;
 pub(crate) use inbound::{FRAMES_MAX, Happened, Inbox};
 pub use journal::{Journal, JournalError, Kept, Record, Shelf};
 pub use journaled::Journaled;
+pub use kin::Kin;
 pub(crate) use scribe::{Found, Scribe};
 
 /// What a carrier gives back that takes time.
