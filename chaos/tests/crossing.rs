@@ -1,15 +1,12 @@
 //! Everything crosses from process to process: Phoenix's cases, and what is kept. On this machine's loopback.
 
-use std::{
-    net::{Ipv4Addr, SocketAddr, TcpListener},
-    path::PathBuf,
-    sync::atomic::{AtomicU16, Ordering},
-};
+use std::path::PathBuf;
 
 use chaos::{
     process::Process,
     protocol::{How, Order, Told},
 };
+use tidings::conformance::free_addr;
 
 /// Three nodes, each a process, that see each other.
 async fn three(name: &str) -> [Process; 3] {
@@ -39,19 +36,6 @@ async fn meet(node: &mut Process) {
         // It tells when a node comes; that it has caught up it does not.
         let news = |told: &Told| matches!(told, Told::Member { .. }).then_some(());
         let _ = tokio::time::timeout(std::time::Duration::from_millis(100), node.until(from, "news", news)).await;
-    }
-}
-
-/// Below the ports that the system gives to whoever calls.
-fn free_addr() -> SocketAddr {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let spread = u16::try_from(std::process::id() % 1_000).expect("below a thousand") * 3;
-    loop {
-        let port = 15_000 + (spread + NEXT.fetch_add(1, Ordering::Relaxed)) % 5_000;
-        let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        if TcpListener::bind(addr).is_ok() {
-            return addr;
-        }
     }
 }
 

@@ -8,8 +8,11 @@ use std::{
     time::Duration,
 };
 
-use support::{Cable, Proxy, Server};
-use tidings::{BoxFuture, Faults, Hub, conformance::TestEngine};
+use support::Server;
+use tidings::{
+    BoxFuture, Faults, Hub,
+    conformance::{Cable, TestEngine},
+};
 use tidings_nats::{Nats, NatsOptions};
 
 mod three {
@@ -34,7 +37,7 @@ const FAULT: Duration = Duration::from_secs(600);
 /// through that server, so the links between two are cut at both of them.
 struct OnNats {
     _server: Server,
-    cables: HashMap<&'static str, Proxy>,
+    cables: HashMap<&'static str, Cable>,
     faults: Mutex<HashMap<String, Faults>>,
 }
 
@@ -43,7 +46,7 @@ impl OnNats {
         let server = Server::alone();
         let mut cables = HashMap::new();
         for name in NAMES {
-            cables.insert(name, Proxy::to(server.addr).await);
+            cables.insert(name, Cable::to(server.addr).await);
         }
         Self { _server: server, cables, faults: Mutex::default() }
     }
@@ -65,7 +68,7 @@ impl TestEngine for OnNats {
     fn connect<'a>(&'a self, node: &'a Hub) -> BoxFuture<'a, ()> {
         Box::pin(async {
             let name = node.node_name().as_str();
-            let options = NatsOptions::default().servers([self.cables[name].addr.to_string()]);
+            let options = NatsOptions::default().servers([self.cables[name].addr().to_string()]);
             let (carrier, faults) = Faults::around(Nats::new(options));
             self.faults.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), faults);
             node.connect(carrier).await.expect("a name of its own");
@@ -78,7 +81,7 @@ impl TestEngine for OnNats {
             cable.end().await;
             // Its goodbye reaches nobody.
             node.leave().await;
-            cable.set(Cable::Whole);
+            cable.heal();
         })
     }
 

@@ -4,10 +4,10 @@ mod support;
 
 use std::{net::SocketAddr, time::Duration};
 
-use support::{Folder, Server, free_addr};
+use support::{Folder, Server};
 use tidings::{
-    Delivery, Hub, Journal as _, JournalInfo, Published, Record, Shelf, Start, Subscription,
-    conformance::{HISTORY, PATIENCE, SHORT, VALUE},
+    Hub, Journal as _, JournalInfo, Published, Record, Shelf, Start, Subscription,
+    conformance::{Cable, HISTORY, PATIENCE, SHORT, VALUE, free_addr, told},
     wire::{OriginTag, TopicName, event::GapCause},
 };
 use tidings_nats::{JetStream, JournalOptions, Nats, NatsOptions};
@@ -74,21 +74,6 @@ fn after(hub: &Hub, topic: &str, cursor: &str) -> Subscription {
     hub.subscribe_from(topic, Start::After(cursor.into())).unwrap()
 }
 
-/// What a subscription is told until a message with this number: numbers, or causes of gaps.
-async fn told(subscription: &mut Subscription, last: u64) -> Vec<Result<u64, GapCause>> {
-    let mut told = Vec::new();
-    loop {
-        match timeout(PATIENCE, subscription.next()).await.unwrap_or_else(|_| panic!("{last} after {told:?}")) {
-            Delivery::Message(entry) => told.push(Ok(entry.payload.as_ref().unwrap().decode().unwrap())),
-            Delivery::Gap { cause, .. } => told.push(Err(cause)),
-            _ => {}
-        }
-        if told.last() == Some(&Ok(last)) {
-            return told;
-        }
-    }
-}
-
 fn numbers(range: std::ops::RangeInclusive<u64>) -> Vec<Result<u64, GapCause>> {
     range.map(Ok).collect()
 }
@@ -147,9 +132,9 @@ async fn what_is_lost_in_a_crash_under_load_is_told() {
     let mut kept = Kept::start();
     let topic = HISTORY.at("load");
     for round in 0..5_u64 {
-        let cable = support::Proxy::to(kept.addr).await;
+        let cable = Cable::to(kept.addr).await;
         let journal = Some(JournalOptions::default().bytes_max(64 << 20, 64 << 20));
-        let options = kept.options().servers([cable.addr.to_string()]).journal(journal);
+        let options = kept.options().servers([cable.addr().to_string()]).journal(journal);
         let alpha = node("alpha", options).await;
         let first = alpha.publish(&topic, &(1_000 * round + 1)).unwrap();
         journaled(&alpha, &first).await;

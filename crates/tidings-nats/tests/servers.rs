@@ -4,10 +4,10 @@ mod support;
 
 use std::time::Duration;
 
-use support::{Cable, Proxy, Server, free_addr};
+use support::Server;
 use tidings::{
     Carrier, Delivery, EngineError, Hub, MemberState, Subscription,
-    conformance::{HISTORY, PATIENCE},
+    conformance::{Cable, HISTORY, PATIENCE, free_addr},
 };
 use tidings_nats::{Credentials, Nats, NatsOptions, Tls};
 use tokio::time::timeout;
@@ -124,13 +124,13 @@ async fn a_server_may_come_later() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_has_lost_the_server_is_alone_until_it_is_back() {
     let server = Server::alone();
-    let cable = Proxy::to(server.addr).await;
+    let cable = Cable::to(server.addr).await;
     let short = |addr: String| options(&[addr]).lease(Duration::from_secs(1));
-    let hubs = [node("alpha", short(cable.addr.to_string())).await, node("beta", short(server.url())).await];
+    let hubs = [node("alpha", short(cable.addr().to_string())).await, node("beta", short(server.url())).await];
     for hub in &hubs {
         becomes(hub, "the other one", |hub| up(hub) == 1).await;
     }
-    cable.set(Cable::Cut);
+    cable.cut();
     for hub in &hubs {
         becomes(hub, "that nobody is there", |hub| up(hub) == 0).await;
     }
@@ -139,7 +139,7 @@ async fn who_has_lost_the_server_is_alone_until_it_is_back() {
     let topic = HISTORY.at("cut");
     hubs[0].publish(&topic, &1).unwrap();
     let mut heard = ready(&hubs[1], "cut").await;
-    cable.set(Cable::Whole);
+    cable.heal();
     hear(&mut heard, 1..=1).await;
 }
 
@@ -159,13 +159,13 @@ async fn a_name_is_taken_while_its_holder_answers() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_two_with_one_name_the_younger_leaves_at_the_heal() {
     let server = Server::alone();
-    let cable = Proxy::to(server.addr).await;
+    let cable = Cable::to(server.addr).await;
     let older = node("alpha", options(&[server.url()]).lease(Duration::from_secs(1))).await;
-    cable.set(Cable::Cut);
+    cable.cut();
     // It finds no server, and so no holder of its name.
-    let younger = node("alpha", options(&[cable.addr.to_string()]).lease(Duration::from_secs(1))).await;
+    let younger = node("alpha", options(&[cable.addr().to_string()]).lease(Duration::from_secs(1))).await;
     assert!(younger.epoch() > older.epoch());
-    cable.set(Cable::Whole);
+    cable.heal();
     becomes(&younger, "that its name is taken", Hub::is_taken).await;
     assert!(!older.is_taken());
 }

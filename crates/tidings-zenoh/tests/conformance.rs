@@ -1,11 +1,11 @@
 //! The conformance suite, on nodes that reach each other over Zenoh.
 
-mod support;
-
 use std::{collections::HashMap, net::SocketAddr, time::Duration};
 
-use support::{Cable, Proxy, free_addr};
-use tidings::{BoxFuture, Hub, conformance::TestEngine};
+use tidings::{
+    BoxFuture, Hub,
+    conformance::{Cable, TestEngine, free_addr},
+};
 use tidings_zenoh::{Discovery, Zenoh, ZenohOptions};
 
 mod three {
@@ -24,7 +24,7 @@ mod one {
 /// The nodes of the suite. Between each two there is a cable a direction, and no other way.
 struct OnZenoh {
     doors: HashMap<&'static str, SocketAddr>,
-    cables: HashMap<(&'static str, &'static str), Proxy>,
+    cables: HashMap<(&'static str, &'static str), Cable>,
 }
 
 const NAMES: [&str; 3] = ["alpha", "beta", "gamma"];
@@ -35,7 +35,7 @@ impl OnZenoh {
         let mut cables = HashMap::new();
         for from in NAMES {
             for to in NAMES.into_iter().filter(|to| *to != from) {
-                cables.insert((from, to), Proxy::to(doors[to]).await);
+                cables.insert((from, to), Cable::to(doors[to]).await);
             }
         }
         Self { doors, cables }
@@ -48,7 +48,7 @@ impl OnZenoh {
     }
 
     /// The cables of a node, or those between two.
-    fn cables(&self, ends: &[&str]) -> Vec<&Proxy> {
+    fn cables(&self, ends: &[&str]) -> Vec<&Cable> {
         let has_all = |(from, to): &(&str, &str)| ends.iter().all(|end| end == from || end == to);
         self.cables.iter().filter(|(cable, _)| has_all(cable)).map(|(_, proxy)| proxy).collect()
     }
@@ -59,7 +59,7 @@ impl TestEngine for OnZenoh {
         Box::pin(async {
             let name = node.node_name().as_str();
             let others = self.cables.iter().filter(|((from, _), _)| *from == name);
-            let others: Vec<_> = others.map(|(_, proxy)| proxy.addr.to_string()).collect();
+            let others: Vec<_> = others.map(|(_, proxy)| proxy.addr().to_string()).collect();
             let options = ZenohOptions::default()
                 .listen(self.doors[name])
                 .discover(Discovery::addresses(others.iter().map(String::as_str)).expect("addresses"))
@@ -79,20 +79,20 @@ impl TestEngine for OnZenoh {
             // Its goodbye reaches nobody; its door is free again.
             node.leave().await;
             for cable in cables {
-                cable.set(Cable::Whole);
+                cable.heal();
             }
         })
     }
 
     fn cut(&self, a: &str, b: &str) {
         for cable in self.cables(&[a, b]) {
-            cable.set(Cable::Cut);
+            cable.cut();
         }
     }
 
     fn heal(&self) {
         for cable in self.cables.values() {
-            cable.set(Cable::Whole);
+            cable.heal();
         }
     }
 }

@@ -1,11 +1,8 @@
 //! Who has no business in the cluster stays out, and what is no frame does no harm.
 
-mod support;
-
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use support::free_addr;
-use tidings::{Delivery, Hub, MemberState, Payload};
+use tidings::{Delivery, Hub, MemberState, Payload, conformance::free_addr};
 use tidings_zenoh::{Discovery, Tls, Zenoh, ZenohOptions};
 
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -14,12 +14,12 @@ use std::{
 use support::{AGING, BEEP, HISTORY, SHORT, VALUE};
 use tidings::{
     Clock, Delivery, Hub, Journaled, Limits, Payload, Published, Start, Subscription,
+    conformance::{PATIENCE, told},
     testing::{Ledger, Mesh},
     wire::event::GapCause,
 };
 use tokio::time::timeout;
 
-const PATIENCE: Duration = Duration::from_secs(30);
 const HOUR_MS: u64 = 3_600_000;
 
 /// The machine's clocks, which a test can put on.
@@ -96,21 +96,6 @@ async fn becomes(hub: &Hub, what: &str, is: impl Fn(&Hub) -> bool) {
         }
     };
     timeout(PATIENCE, waits).await.unwrap_or_else(|_| panic!("{what} did not come: {:?}", hub.journal()));
-}
-
-/// What a subscription is told until a message with this number: numbers, or causes of gaps.
-async fn told(subscription: &mut Subscription, last: u64) -> Vec<Result<u64, GapCause>> {
-    let mut told = Vec::new();
-    loop {
-        match timeout(PATIENCE, subscription.next()).await.unwrap_or_else(|_| panic!("{last} after {told:?}")) {
-            Delivery::Message(entry) => told.push(Ok(entry.payload.as_ref().unwrap().decode().unwrap())),
-            Delivery::Gap { cause, .. } => told.push(Err(cause)),
-            _ => {}
-        }
-        if told.last() == Some(&Ok(last)) {
-            return told;
-        }
-    }
 }
 
 fn after(hub: &Hub, topic: &str, cursor: &str) -> Subscription {

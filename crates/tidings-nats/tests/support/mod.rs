@@ -1,45 +1,23 @@
-//! NATS servers of a test's own, and cables to them that can be cut.
+//! NATS servers of a test's own.
 
 #![allow(dead_code, reason = "each test uses what it needs")]
 
 use std::{
     io::{BufRead as _, BufReader},
-    net::{Ipv4Addr, SocketAddr, TcpListener as StdListener},
+    net::SocketAddr,
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::{
-        Arc,
         atomic::{AtomicU32, Ordering},
         mpsc,
     },
     time::Duration,
 };
 
-use tokio::{
-    io::copy_bidirectional,
-    net::{TcpListener, TcpStream},
-    sync::watch,
-};
+use tidings::conformance::free_addr;
 
 /// For how long a server may take to begin: generous, for a busy machine is no fault.
 const SERVER_WAIT: Duration = Duration::from_secs(60);
-
-/// Ports below those that the system gives to whoever calls: nobody takes one by chance.
-const PORTS: std::ops::Range<u16> = 20_000..32_000;
-
-/// An address of this machine where nobody listens.
-pub(crate) fn free_addr() -> SocketAddr {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    // Tests run side by side, as processes: each begins elsewhere.
-    let spread = std::process::id() % 1_000 * 12;
-    loop {
-        let offset = (spread + NEXT.fetch_add(1, Ordering::Relaxed)) % u32::from(PORTS.end - PORTS.start);
-        let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, PORTS.start + u16::try_from(offset).unwrap()));
-        if StdListener::bind(addr).is_ok() {
-            return addr;
-        }
-    }
-}
 
 /// Runs a server for as long as somebody holds the other end of the shell's input: it ends with the test, however that
 /// does.
@@ -160,58 +138,5 @@ impl Drop for Folder {
     fn drop(&mut self) {
         // What is left behind lies in the folder for such things.
         let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-/// What a cable does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Cable {
-    /// It carries.
-    Whole,
-    /// Both ends notice: connections end.
-    Cut,
-}
-
-/// A way to an address that can be cut.
-#[derive(Debug, Clone)]
-pub(crate) struct Proxy {
-    pub(crate) addr: SocketAddr,
-    state: Arc<watch::Sender<Cable>>,
-}
-
-impl Proxy {
-    /// Begins: whoever calls the proxy's address is led to the other one.
-    pub(crate) async fn to(target: SocketAddr) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let addr = listener.local_addr().unwrap();
-        let state = Arc::new(watch::Sender::new(Cable::Whole));
-        let proxy = Self { addr, state: state.clone() };
-        tokio::spawn(async move {
-            while let Ok((near, _)) = listener.accept().await {
-                tokio::spawn(carry(near, target, state.subscribe()));
-            }
-        });
-        proxy
-    }
-
-    pub(crate) fn set(&self, cable: Cable) {
-        self.state.send_replace(cable);
-    }
-
-    /// Cuts it, and waits until nothing passes any more.
-    pub(crate) async fn end(&self) {
-        self.set(Cable::Cut);
-        self.state.closed().await;
-    }
-}
-
-async fn carry(mut near: TcpStream, target: SocketAddr, mut state: watch::Receiver<Cable>) {
-    if *state.borrow_and_update() == Cable::Cut {
-        return;
-    }
-    let Ok(mut far) = TcpStream::connect(target).await else { return };
-    tokio::select! {
-        _ = copy_bidirectional(&mut near, &mut far) => {}
-        _ = state.wait_for(|state| *state == Cable::Cut) => {}
     }
 }

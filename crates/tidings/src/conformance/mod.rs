@@ -27,13 +27,18 @@
 
 mod cluster;
 mod local;
+mod network;
 mod presence;
 
 use std::{future::Future, time::Duration};
 
-use crate::{BoxFuture, Delivery, Entry, Hub, Payload, Subscription, wire::topics};
+use crate::{
+    BoxFuture, Delivery, Entry, Hub, Payload, Subscription,
+    wire::{event::GapCause, topics},
+};
 pub use cluster::*;
 pub use local::*;
+pub use network::{Cable, free_addr};
 pub use presence::*;
 
 /// For how long a case waits for what must come: generous, for a busy machine is no fault.
@@ -127,6 +132,26 @@ pub(crate) async fn until(subscription: &mut Subscription, last: u64) -> (Vec<u6
             Delivery::Message(entry) if number(&entry) == last => return (numbers, gaps),
             Delivery::Message(entry) => numbers.push(number(&entry)),
             _ => gaps += 1,
+        }
+    }
+}
+
+/// What a subscription is told until a message with this number: numbers, or causes of gaps. The message is the last of
+/// them.
+///
+/// # Panics
+/// When it does not come within [`PATIENCE`], or a message is no number.
+pub async fn told(subscription: &mut Subscription, last: u64) -> Vec<Result<u64, GapCause>> {
+    let mut told = Vec::new();
+    loop {
+        match tokio::time::timeout(PATIENCE, subscription.next()).await {
+            Ok(Delivery::Message(entry)) => told.push(Ok(number(&entry))),
+            Ok(Delivery::Gap { cause, .. }) => told.push(Err(cause)),
+            Ok(_) => {}
+            Err(_) => panic!("message {last} did not come within {PATIENCE:?}, after {told:?}"),
+        }
+        if told.last() == Some(&Ok(last)) {
+            return told;
         }
     }
 }
