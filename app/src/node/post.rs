@@ -1,19 +1,12 @@
 //! Questions between the actors of nodes, as direct messages: each is for one node alone, and is lost with its frame.
 
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use tidings::{Delivery, Hub, Payload, SubscribeError};
+use tidings::{Delivery, Hub, Payload, Questions, SubscribeError};
 use tidings_wire::{NodeName, Signal, topics};
-use tokio::{sync::oneshot, task::JoinHandle, time::timeout};
+use tokio::task::JoinHandle;
 
 topics! {
     /// What other nodes ask of this node's actor.
@@ -24,9 +17,6 @@ topics! {
 
 /// How long an answer is waited for: many round trips, and what a visitor puts up with.
 const ANSWER_WAIT: Duration = Duration::from_secs(2);
-
-/// Questions of this node that may be open: visitors of all pages, and one a second to each other node.
-const OPEN_MAX: usize = 1_024;
 
 /// What is asked of a node's actor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,48 +82,35 @@ pub enum AskError {
     },
 }
 
-type Waiting = BTreeMap<u64, oneshot::Sender<Result<u64, String>>>;
-
 /// Asks other nodes' actors, and brings answers. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Post {
     hub: Hub,
-    /// Begins with the epoch, so that an answer to the node's last life is not taken for one to this.
-    next: Arc<AtomicU64>,
-    /// Who waits for which answer. Held for a step in the map, never across an await.
-    waiting: Arc<Mutex<Waiting>>,
+    /// Visitors of all pages ask, and each other node is asked once a second.
+    questions: Arc<Questions<Result<u64, String>>>,
 }
 
 impl Post {
     pub(crate) fn new(hub: Hub) -> Self {
-        let next = Arc::new(AtomicU64::new(hub.epoch()));
-        Self { hub, next, waiting: Arc::default() }
+        let questions = Arc::new(Questions::new(&hub));
+        Self { hub, questions }
     }
 
     /// Asks a node's actor, and waits for the answer.
     pub(crate) async fn ask(&self, node: &NodeName, order: Order) -> Result<u64, AskError> {
         let unreached =
             |reason: String| AskError::Unreached { node: node.clone(), from: self.hub.node_name().clone(), reason };
-        let id = self.next.fetch_add(1, Ordering::Relaxed);
-        let (tell, told) = oneshot::channel();
-        {
-            let mut waiting = self.waiting();
-            if waiting.len() >= OPEN_MAX {
-                return Err(unreached("too much is being asked, try again in a moment".to_owned()));
-            }
-            waiting.insert(id, tell);
-        }
-        // Also where the caller goes away meanwhile.
-        let _forget = Forget { post: self, id };
-        let ask = Ask { id, from: self.hub.node_name().clone(), order };
+        let busy = || unreached("too much is being asked, try again in a moment".to_owned());
+        let question = self.questions.open().ok_or_else(busy)?;
+        let ask = Ask { id: question.number(), from: self.hub.node_name().clone(), order };
         let sent = Payload::of(&ask).map_err(|error| error.to_string()).and_then(|payload| {
             self.hub.direct_broadcast(node, ASK.at(node).as_str(), payload).map_err(|error| error.to_string())
         });
         sent.map_err(unreached)?;
-        match timeout(ANSWER_WAIT, told).await {
-            Ok(Ok(Ok(number))) => Ok(number),
-            Ok(Ok(Err(reason))) => Err(AskError::Refused { node: node.clone(), reason }),
-            Ok(Err(_)) | Err(_) => Err(AskError::Silent { node: node.clone() }),
+        match question.answered(ANSWER_WAIT).await {
+            Some(Ok(number)) => Ok(number),
+            Some(Err(reason)) => Err(AskError::Refused { node: node.clone(), reason }),
+            None => Err(AskError::Silent { node: node.clone() }),
         }
     }
 
@@ -161,31 +138,12 @@ impl Post {
                     delivery = asks.next() => if let Some(ask) = read(&delivery) {
                         asked(ask);
                     },
-                    delivery = answers.next() => if let Some(Answer { id, is }) = read(&delivery)
-                        && let Some(tell) = post.waiting().remove(&id)
-                    {
-                        // Whoever asked may have stopped waiting.
-                        let _ = tell.send(is);
+                    delivery = answers.next() => if let Some(Answer { id, is }) = read(&delivery) {
+                        post.questions.answer(id, is);
                     },
                 }
             }
         }))
-    }
-
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Forgets a question that nobody waits for any more.
-struct Forget<'a> {
-    post: &'a Post,
-    id: u64,
-}
-
-impl Drop for Forget<'_> {
-    fn drop(&mut self) {
-        self.post.waiting().remove(&self.id);
     }
 }
 

@@ -4,21 +4,14 @@
 //! call goes there as a direct message, and the answer comes back as another. Both may be lost, as a request may: who
 //! gets no answer in time says that there is no such page, and the page opens its stream anew, with all its topics.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError, Weak},
-    time::Duration,
-};
+use std::{sync::Weak, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use tidings::{
-    Delivery, Payload, Principal,
+    Delivery, Payload, Principal, Questions,
     wire::{NodeName, TopicName, live::Change},
 };
-use tokio::{
-    sync::{oneshot, watch},
-    time::{MissedTickBehavior, timeout},
-};
+use tokio::{sync::watch, time::MissedTickBehavior};
 
 use crate::live::{Inner, Live, Undelivered};
 
@@ -31,9 +24,6 @@ const LETTERS: &str = "_tidings/letters";
 /// How long a call waits for the answer of its page's node: some repairs of a link (250 ms each), and less than a page
 /// waits for.
 const ANSWER_WAIT: Duration = Duration::from_secs(2);
-
-/// Calls that wait for another node's answer. As many as messages for single nodes wait in the hub.
-const ASKED_MAX: usize = 1024;
 
 /// A node that is alone looks this often whether it still is.
 const LOOK: Duration = Duration::from_secs(1);
@@ -66,37 +56,8 @@ impl From<Who> for Principal {
     }
 }
 
-/// Calls that were sent to other nodes.
-#[derive(Debug, Default)]
-pub(crate) struct Asked {
-    /// Locked for an insert or a removal, never across an await.
-    waiting: Mutex<Waiting>,
-}
-
-#[derive(Debug, Default)]
-struct Waiting {
-    last: u64,
-    calls: HashMap<u64, oneshot::Sender<Result<(), Undelivered>>>,
-}
-
-impl Asked {
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        // Nothing under this lock panics half way.
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A call that waits; forgotten when nobody waits any more.
-struct Ticket<'a> {
-    asked: &'a Asked,
-    number: u64,
-}
-
-impl Drop for Ticket<'_> {
-    fn drop(&mut self) {
-        self.asked.waiting().calls.remove(&self.number);
-    }
-}
+/// Calls that were sent to other nodes, and how they were taken.
+pub(crate) type Asked = Questions<Result<(), Undelivered>>;
 
 /// Whether a topic is this crate's own.
 pub(crate) fn is_ours(topic: &TopicName) -> bool {
@@ -106,28 +67,15 @@ pub(crate) fn is_ours(topic: &TopicName) -> bool {
 impl Live {
     /// Hands a page's call to the node that has its stream, and waits for the answer.
     pub(crate) async fn forward(&self, node: &NodeName, who: &Principal, change: Change) -> Result<(), Undelivered> {
-        let (tell, told) = oneshot::channel();
-        let ticket = {
-            let mut waiting = self.asked().waiting();
-            if waiting.calls.len() >= ASKED_MAX {
-                return Err(Undelivered::TooMany);
-            }
-            waiting.last += 1;
-            let number = waiting.last;
-            waiting.calls.insert(number, tell);
-            Ticket { asked: self.asked(), number }
-        };
+        let question = self.asked().open().ok_or(Undelivered::TooMany)?;
         let from = self.hub().node_name().clone();
-        if !self.write_to(node, &Letter::Change { from, number: ticket.number, who: who.into(), change }) {
+        if !self.write_to(node, &Letter::Change { from, number: question.number(), who: who.into(), change }) {
             return Err(Undelivered::NoSuchPage);
         }
-        match timeout(ANSWER_WAIT, told).await {
-            Ok(Ok(answer)) => answer,
-            _ => {
-                tracing::info!(%node, "the node of a page's stream does not answer");
-                Err(Undelivered::NoSuchPage)
-            }
-        }
+        question.answered(ANSWER_WAIT).await.unwrap_or_else(|| {
+            tracing::info!(%node, "the node of a page's stream does not answer");
+            Err(Undelivered::NoSuchPage)
+        })
     }
 
     /// Ends the stream that a page had on another node.
@@ -171,11 +119,7 @@ impl Live {
                 self.write_to(&from, &Letter::Answer { number, undelivered: taken.err() });
             }
             Letter::Answer { number, undelivered } => {
-                let call = self.asked().waiting().calls.remove(&number);
-                if let Some(call) = call {
-                    // Who asked may have gone.
-                    let _ = call.send(undelivered.map_or(Ok(()), Err));
-                }
+                self.asked().answer(number, undelivered.map_or(Ok(()), Err));
             }
             Letter::Replaced { who, page } => {
                 if self.secret().verify(&page, &who.into()).is_some() {

@@ -189,7 +189,7 @@ impl Live {
         let draining = watch::Sender::new(false);
         let gone = draining.subscribe();
         let inner =
-            Arc::new(Inner { hub, options, secret, streams: Mutex::default(), draining, asked: Asked::default() });
+            Arc::new(Inner { asked: Asked::new(&hub), hub, options, secret, streams: Mutex::default(), draining });
         tokio::spawn(beat(Arc::downgrade(&inner), tick));
         tokio::spawn(read_letters(Arc::downgrade(&inner), gone));
         Ok(Self(inner))
