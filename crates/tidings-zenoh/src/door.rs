@@ -79,7 +79,8 @@ pub(crate) async fn open(node: &Arc<Node>) -> Result<Held, Error> {
 fn frame(sample: &Sample) -> Option<(NodeName, Bytes)> {
     let from = sample.key_expr().as_str().rsplit('/').next()?;
     let from = NodeName::new(from).ok()?;
-    Some((from, Bytes::copy_from_slice(&sample.payload().to_bytes())))
+    // A large frame comes in pieces, and has just been put together: it is not copied once more.
+    Some((from, Bytes::from(sample.payload().to_bytes().into_owned())))
 }
 
 /// Somebody asks who lives here, and says who asks.
