@@ -166,6 +166,20 @@ pub async fn a_signal_is_heard_once_it_is_ready(engine: &dyn TestEngine) {
     }
 }
 
+/// A subscription to a Signal hears its own node from the start, though others have still to answer.
+pub async fn a_signal_of_its_own_node_is_heard_at_once(engine: &dyn TestEngine) {
+    let [alpha, beta, _gamma] = three(engine).await;
+    let mut subscription = alpha.subscribe("conformance/early").expect("inside all limits");
+    let mut pattern = alpha.subscribe("conformance/*").expect("inside all limits");
+    alpha.broadcast("conformance/early", payload(1)).expect("inside all limits");
+    alpha.local_broadcast("conformance/early", payload(2)).expect("inside all limits");
+    beta.direct_broadcast(alpha.node_name(), "conformance/early", payload(3)).expect("inside all limits");
+    for number in 1..=3 {
+        expect(&mut subscription, number).await;
+        expect(&mut pattern, number).await;
+    }
+}
+
 /// Cuts the first node off from the others, and waits until both sides know.
 pub(super) async fn cut_off(engine: &dyn TestEngine, hubs: &[Hub; 3]) {
     engine.cut(NAMES[0], NAMES[1]);

@@ -337,8 +337,7 @@ impl Reader {
         self.shared.unlisten_pattern(&of.pattern, self.mailbox.shard, of.key);
         // No round puts anything more into it.
         self.mailbox.forget_hold(hold);
-        let wanted = Wanted::Pattern(hold);
-        self.waiting.iter_mut().for_each(|waiting| waiting.wanted.retain(|(of, _)| *of != wanted));
+        self.waiting.iter_mut().for_each(|waiting| waiting.forget(Wanted::Pattern(hold)));
         let mut free = Vec::new();
         for (at, slot) in &mut self.slots {
             slot.patterns.retain(|held| *held != hold);
