@@ -4,6 +4,7 @@ mod expand;
 mod join;
 mod read;
 mod slot;
+mod waiting;
 
 use std::{
     cmp::Reverse,
@@ -20,10 +21,10 @@ use crate::{
     shared::Shared,
 };
 use expand::{Admits, PatternHold};
-use join::Waiting;
 use read::Prepared;
 pub(crate) use read::debug_gap;
 use slot::Slot;
+use waiting::Waiting;
 
 /// Where a reader begins on a topic.
 #[derive(Debug, Clone)]

@@ -236,6 +236,13 @@ impl Shared {
         buckets.map(|bucket| bucket.map(standing)).collect()
     }
 
+    /// The nodes that have not answered yet for a bucket.
+    pub(crate) fn silent(&self, bucket: Bucket) -> Vec<NodeName> {
+        let log = self.log();
+        let Some(cluster) = &log.cluster else { return Vec::new() };
+        cluster.silent(bucket, |origin| log.has(origin)).cloned().collect()
+    }
+
     /// The bucket of a pattern, if Signal topics may be among its own: not where one family holds it whole.
     pub(crate) fn bucket_of(&self, pattern: &Pattern) -> Option<Bucket> {
         self.may_hide(pattern, Hidden::Signals).then(|| Bucket::of_pattern(pattern))

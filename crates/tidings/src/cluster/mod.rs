@@ -234,10 +234,16 @@ impl Cluster {
 
     /// Whether every peer sends this node all of a bucket, and this node has applied what came before that.
     pub(crate) fn stands(&self, bucket: Bucket, has: impl Fn(OriginTag) -> u64) -> bool {
-        self.peers.values().all(|peer| {
+        self.silent(bucket, has).next().is_none()
+    }
+
+    /// The peers of whom that is not so yet.
+    pub(crate) fn silent(&self, bucket: Bucket, has: impl Fn(OriginTag) -> u64) -> impl Iterator<Item = &NodeName> {
+        let stands = move |peer: &Peer| {
             let floor = peer.origin.and_then(|origin| Some((origin, self.needs.floor(bucket, origin)?)));
             floor.is_some_and(|(origin, floor)| has(origin) >= floor)
-        })
+        };
+        self.peers.iter().filter(move |(_, peer)| !stands(peer)).map(|(node, _)| node)
     }
 
     /// Whether a beat is due; it counts as sent.

@@ -9,9 +9,9 @@ use tidings_wire::{Pattern, TopicKind, TopicName, event::GapCause};
 
 use super::{
     Prepared, Reader,
-    join::Wanted,
     read::debug_gap,
     slot::{Begin, Begun, Slot},
+    waiting::Wanted,
 };
 use crate::{
     error::SubscribeError,
