@@ -69,7 +69,9 @@ mod letter;
 mod listen;
 mod options;
 mod queue;
+mod reading;
 mod seen;
+mod streams;
 mod subjects;
 mod table;
 
