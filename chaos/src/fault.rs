@@ -160,6 +160,7 @@ impl Cluster {
 
     /// Nobody is there for a moment, and each node begins with the values that all had.
     async fn everything_stops(&mut self) {
+        self.a_while().await;
         self.settle().await;
         let before = self.values(0).await;
         for host in 0..3 {

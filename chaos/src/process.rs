@@ -49,7 +49,7 @@ impl Process {
         let mut child = command
             .args(["node", "--name", name])
             .args(arguments)
-            .env("RUST_LOG", "info,zenoh=warn")
+            .env("RUST_LOG", std::env::var("CHAOS_LOG").as_deref().unwrap_or("info,zenoh=warn,async_nats=warn"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log)
