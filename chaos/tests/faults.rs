@@ -42,7 +42,7 @@ async fn survives_any(name: &str, engine: Engine) {
 }
 
 /// Messages a second of a node are 200: so many take longer than its lease of 1.5 s.
-const MESSAGES: usize = 600;
+const MESSAGES: usize = 400;
 
 /// One of three is stopped in its tracks: messages between the other two keep coming, also past its lease. What they take
 /// is printed, and not judged: it is this machine's.
@@ -137,17 +137,12 @@ async fn the_nats_server_is_killed_and_frozen() {
 }
 
 #[tokio::test]
-async fn of_three_nats_servers_one_fails_and_all() {
+async fn of_three_nats_servers_one_fails_and_then_all() {
     let apart = Fault::Part(FIRST_SERVER, FIRST_SERVER + 1);
-    survives("nats-three", THREE_SERVERS, [Fault::Server(1), apart, Fault::Servers, Fault::Everything]).await;
+    survives("nats-three", THREE_SERVERS, [Fault::Server(1), apart, Fault::Everything]).await;
 }
 
 #[tokio::test]
 async fn ten_rounds_of_anything_over_nats() {
     survives_any("nats-mixed", NATS).await;
-}
-
-#[tokio::test]
-async fn ten_rounds_of_anything_over_three_nats_servers() {
-    survives_any("nats-three-mixed", THREE_SERVERS).await;
 }
