@@ -19,6 +19,10 @@ use crate::topics::{COUNTER, SEES, VITALS, Vitals};
 /// How often the worker looks, and publishes.
 const TICK: Duration = Duration::from_secs(1);
 
+/// From the answer to who asked for a crash to the crash itself: a panic that prints where it was holds its thread, and
+/// what that thread was about to do, for seconds on a busy machine.
+const CRASH_DELAY: Duration = Duration::from_millis(100);
+
 /// Tells how many streams are open.
 pub(crate) type CountStreams = Arc<dyn Fn() -> usize + Send + Sync>;
 
@@ -76,7 +80,7 @@ impl Actor for Worker {
 
     async fn handle(
         &self,
-        _: ActorRef<Command>,
+        myself: ActorRef<Command>,
         command: Command,
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
@@ -88,7 +92,7 @@ impl Actor for Worker {
                 Order::Add(by) => state.post.answer(&ask, state.add(by)),
                 Order::Crash => {
                     state.post.answer(&ask, Ok(0));
-                    crash();
+                    myself.send_after(CRASH_DELAY, || Command::Crash);
                 }
                 _ => state.post.answer(&ask, Err("this is nothing that its actor does".to_owned())),
             },

@@ -25,6 +25,23 @@ pub(crate) struct Found {
     pub(crate) topic: Arc<Topic>,
 }
 
+/// Messages that this node will never get may be on topics that it does not know, and so on any that a pattern names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Hidden {
+    /// On Signal topics.
+    Signals,
+    /// On Events topics, too.
+    Messages,
+}
+
+/// What there is to say of patterns as a whole.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct OfPatterns {
+    /// There were more topics than the mailbox holds, and they are not in it.
+    pub(crate) overflowed: bool,
+    pub(crate) hidden: Option<Hidden>,
+}
+
 /// What a reader of one topic never has.
 #[derive(Debug, Default)]
 struct More {
@@ -32,8 +49,7 @@ struct More {
     rest: Vec<u64>,
     /// Topics that were introduced and not looked at.
     found: Vec<Found>,
-    /// There were more than the mailbox holds, and they are not in it.
-    overflowed: bool,
+    of_patterns: OfPatterns,
 }
 
 #[derive(Debug, Default)]
@@ -70,13 +86,20 @@ impl Mailbox {
     pub(crate) fn introduce(&self, hold: u32, topic: &Arc<Topic>, most: usize, round: u64) -> bool {
         let mut state = lock(&self.state);
         let more = state.dirty.more.get_or_insert_default();
-        if more.overflowed || more.found.len() >= most {
-            more.overflowed = true;
+        if more.of_patterns.overflowed || more.found.len() >= most {
+            more.of_patterns.overflowed = true;
             more.found = Vec::new();
         } else {
             more.found.push(Found { hold, topic: topic.clone() });
         }
         state.is_first_of(round)
+    }
+
+    /// Notes what may be hidden; the caller wakes.
+    pub(crate) fn hide(&self, hidden: Hidden) {
+        let mut state = lock(&self.state);
+        let of_patterns = &mut state.dirty.more.get_or_insert_default().of_patterns;
+        of_patterns.hidden = of_patterns.hidden.max(Some(hidden));
     }
 
     /// Drops what was introduced for a pattern that was let go.
@@ -89,7 +112,7 @@ impl Mailbox {
     /// Drops all that was introduced.
     pub(crate) fn forget_found(&self) {
         if let Some(more) = &mut lock(&self.state).dirty.more {
-            (more.found, more.overflowed) = (Vec::new(), false);
+            (more.found, more.of_patterns) = (Vec::new(), OfPatterns::default());
         }
     }
 
@@ -107,13 +130,13 @@ impl Mailbox {
         }
     }
 
-    /// Moves all marks to `slots` and what was introduced to `found`; says whether there were more of the latter.
-    pub(crate) fn take(&self, slots: &mut Vec<u32>, found: &mut Vec<Found>) -> bool {
+    /// Moves all marks to `slots` and what was introduced to `found`; says what there is to say of patterns.
+    pub(crate) fn take(&self, slots: &mut Vec<u32>, found: &mut Vec<Found>) -> OfPatterns {
         let mut state = lock(&self.state);
         state.dirty.drain(slots);
-        let Some(more) = &mut state.dirty.more else { return false };
+        let Some(more) = &mut state.dirty.more else { return OfPatterns::default() };
         found.append(&mut more.found);
-        std::mem::take(&mut more.overflowed)
+        std::mem::take(&mut more.of_patterns)
     }
 
     /// Puts marks back and waits for the next wake-up, unless `stale` says that it has already been: then the marks
@@ -124,8 +147,9 @@ impl Mailbox {
         let early = planted(Plant::LooksBeforeItWaits).then(&stale);
         let mut state = lock(&self.state);
         // Under the lock: a wake-up is either before this, and `stale` sees what it told, or finds the waker.
-        let introduced = state.dirty.more.as_ref().is_some_and(|more| more.overflowed || !more.found.is_empty());
-        if early.unwrap_or_else(stale) || introduced || !state.dirty.is_empty() {
+        let is_news = |more: &More| more.of_patterns != OfPatterns::default() || !more.found.is_empty();
+        let has_news = state.dirty.more.as_deref().is_some_and(is_news);
+        if early.unwrap_or_else(stale) || has_news || !state.dirty.is_empty() {
             return false;
         }
         for slot in slots.drain(..) {

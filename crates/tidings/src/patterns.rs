@@ -13,7 +13,7 @@ use tidings_wire::{Pattern, TopicName};
 
 use crate::{
     lock,
-    mailbox::{Mailbox, Marked},
+    mailbox::{Hidden, Mailbox, Marked},
     sync::{AtomicUsize, Mutex},
     topic::Topic,
 };
@@ -92,6 +92,16 @@ impl Patterns {
         });
     }
 
+    /// Tells all listeners what may be hidden from them; they are handed out, to be woken.
+    pub(crate) fn hide(&self, hidden: Hidden, mut each: impl FnMut(&Arc<Mailbox>)) {
+        for shard in &self.shards {
+            lock(shard).walk(&mut |listener| {
+                listener.mailbox.hide(hidden);
+                each(&listener.mailbox);
+            });
+        }
+    }
+
     /// Whether some reader listens to just this pattern.
     pub(crate) fn is_held(&self, pattern: &Pattern) -> bool {
         self.shards.iter().any(|shard| {
@@ -158,6 +168,12 @@ impl Node {
         }
     }
 
+    /// Calls for everyone.
+    fn walk(&self, each: &mut impl FnMut(&Listener)) {
+        self.listeners.iter().for_each(|(_, listener)| each(listener));
+        self.next.values().for_each(|next| next.walk(each));
+    }
+
     /// Takes a listener out, and with it the nodes that nobody needs any more.
     fn remove<'a>(&mut self, segments: &mut impl Iterator<Item = &'a str>, key: usize) -> Option<Listener> {
         let Some(segment) = segments.next() else { return self.listeners.try_remove(key) };
@@ -218,7 +234,7 @@ mod tests {
             }
             node.introduce(0, &topic(name.as_str()), usize::MAX, 1, &mut Marked::default());
             let (mut marks, mut found) = (Vec::new(), Vec::new());
-            prop_assert!(!mailbox.take(&mut marks, &mut found));
+            prop_assert_eq!(mailbox.take(&mut marks, &mut found), crate::mailbox::OfPatterns::default());
             let mut found: Vec<_> = found.iter().map(|found| found.hold as usize).collect();
             found.sort_unstable();
             let walked: Vec<_> =

@@ -40,6 +40,8 @@ pub(crate) enum Plant {
     InterestFloorIgnored,
     /// What is pulled from another node than its origin is taken to be all of it.
     PullHidesSignals,
+    /// What a repair may hide on topics that the node does not know is not told to who holds patterns.
+    PatternsNotTold,
     /// A value that was superseded at the server of a repair is left out, though nobody else may get what did so.
     SupersededByTheUnknown,
     /// A deletion that is no more remembered is undone by a node that was away.

@@ -19,7 +19,7 @@ use crate::{
     error::{PublishError, SubscribeError},
     lock,
     log::{NodeLog, Now, Place, Publication, bits},
-    mailbox::Mailbox,
+    mailbox::{Hidden, Mailbox},
     patterns::Patterns,
     plant::{Plant, planted},
     presence::Presences,
@@ -167,6 +167,23 @@ impl Shared {
         lock(&self.waiting).push(Arc::downgrade(mailbox));
     }
 
+    /// Tells who holds patterns that messages may be lost on topics that this node does not know; wakes them with those
+    /// that [wait](Self::wake_waiting).
+    pub(crate) fn hide_from_patterns(&self, hidden: Hidden) {
+        let mut waiting = lock(&self.waiting);
+        self.patterns.hide(hidden, |mailbox| waiting.push(Arc::downgrade(mailbox)));
+    }
+
+    /// Whether topics of which something is hidden may be among a pattern's: not where one family holds it whole whose
+    /// kind has nothing of that.
+    pub(crate) fn may_hide(&self, pattern: &Pattern, hidden: Hidden) -> bool {
+        let has_none = |served: &Served| match hidden {
+            Hidden::Signals => served.kind.is_retained(),
+            Hidden::Messages => served.kind == TopicKind::State,
+        };
+        !lock(&self.served).iter().any(|served| has_none(served) && served.pattern.holds(pattern))
+    }
+
     /// Wakes the readers that wait for this node to catch up.
     pub(crate) fn wake_waiting(&self) {
         let waiting = std::mem::take(&mut *lock(&self.waiting));
@@ -221,8 +238,7 @@ impl Shared {
 
     /// The bucket of a pattern, if Signal topics may be among its own: not where one family holds it whole.
     pub(crate) fn bucket_of(&self, pattern: &Pattern) -> Option<Bucket> {
-        let retained = |served: &Served| served.kind.is_retained() && served.pattern.holds(pattern);
-        (!lock(&self.served).iter().any(retained)).then(|| Bucket::of_pattern(pattern))
+        self.may_hide(pattern, Hidden::Signals).then(|| Bucket::of_pattern(pattern))
     }
 
     /// Ends what [`listen`](Self::listen) began.

@@ -72,7 +72,8 @@ impl Subscription {
     ///
     /// Of a State or Events topic, and on a node alone, that is at once. A Signal goes only to nodes that asked for it:
     /// the others have answered by then, or one second has passed and a [`Delivery::Gap`] says that one of them has
-    /// not. Nothing is lost by waiting: what comes meanwhile is handed out by [`next`](Self::next).
+    /// not. Nothing is lost by waiting, nor by not waiting: what comes to this node from the moment of the subscription is
+    /// handed out by [`next`](Self::next), at the latest when the others have answered.
     pub async fn ready(&mut self) {
         // Of one topic from now on there is nothing to wait for: it would not be one.
         let Kind::Many(many) = &mut self.0 else { return };

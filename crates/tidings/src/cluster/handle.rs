@@ -8,6 +8,7 @@ use super::{Data, Envelope, Event, Frame, FrameError, MemberState, Peer, Send, f
 use crate::{
     hlc::AHEAD_MS_MAX,
     log::{Message, NodeLog, Now},
+    mailbox::Hidden,
     plant::{Plant, planted},
     presence::Happened,
     shared::Shared,
@@ -240,6 +241,12 @@ impl Shared {
         let mut woken = log.gap_lost(now, origin, have, &data, |log, name| self.topic(log, now, name));
         if sender != origin && !planted(Plant::PullHidesSignals) {
             woken |= log.gap_signals(now, origin, data.to);
+            if !planted(Plant::PatternsNotTold) {
+                self.hide_from_patterns(Hidden::Signals);
+            }
+        }
+        if data.lost_elsewhere > have && !planted(Plant::PatternsNotTold) {
+            self.hide_from_patterns(Hidden::Messages);
         }
         gaps::raise(&mut log.deleted, origin, data.deleted);
         for entry in data.entries.into_iter().filter(|entry| entry.stamp > have) {

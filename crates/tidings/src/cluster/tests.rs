@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, collections::VecDeque};
 
-use tidings_wire::{Cursor, Events, OriginTag, State, Version, cursor::CURSOR_ORIGINS_MAX, topics};
+use tidings_wire::{Cursor, Events, OriginTag, State, Version, cursor::CURSOR_ORIGINS_MAX, event::GapCause, topics};
 
 use super::{Beat, Cluster, Data, Envelope, Event, Frame, MemberState, Send, WireEntry};
 use crate::{
@@ -140,6 +140,42 @@ fn a_frame_that_is_refused_ends_the_link_until_its_node_starts_anew() {
     assert_eq!(b.value(&VALUE.at()), None, "it is not heard any more");
     hands.tell(1, frame(a.epoch() + 1, Frame::Beat(Beat::default())), &all);
     assert_eq!(b.nodes().pop().expect("a was seen").state, MemberState::Up, "another start of it");
+}
+
+/// A publishes a Signal that B has not asked for, then a value, and dies. C, who never knew A, gets from B what there is.
+/// What is a reader at C told that holds all Signals?
+fn told_of_what_nobody_asked_for() -> Vec<Delivery> {
+    let hands = Hands::new(&["a", "b", "c"]);
+    let [a, b, c] = [0, 1, 2];
+    let all = |_: usize, _: usize, _: &Frame| true;
+    let mut reader = hands.hubs[c].reader().expect("within the limit");
+    reader.join(1, vec![("signal/*".parse().expect("a plain pattern"), Start::Now)]);
+    assert!(matches!(testing::read(&mut reader)[..], [Delivery::Joined { .. }]));
+    hands.up(a, b, &all);
+    hands.hubs[a].broadcast("signal/new", Payload::of(&1).expect("a number")).expect("inside all limits");
+    hands.hubs[a].publish(&VALUE.at(), &2).expect("inside all limits");
+    hands.tell(a, Event::Flush, &all);
+    hands.down(b, a);
+    hands.up(b, c, &all);
+    hands.tell(c, Event::Tick, &all);
+    assert_eq!(hands.hubs[c].value(&VALUE.at()), Some(2), "it has what there is");
+    testing::read(&mut reader)
+}
+
+#[test]
+fn a_pattern_is_told_what_a_pull_may_hide_on_topics_that_nobody_knows() {
+    let told = told_of_what_nobody_asked_for();
+    let is_gap = |told: &Delivery| matches!(told, Delivery::Gap { topic, cause: GapCause::Lost } if topic.as_str() == "signal/*");
+    assert_eq!(told.iter().filter(|told| is_gap(told)).count(), told.len(), "{told:?}");
+    assert!(!told.is_empty());
+}
+
+#[test]
+fn without_the_gap_of_a_pattern_a_signal_is_lost_in_silence() {
+    plant(Some(Plant::PatternsNotTold));
+    let told = told_of_what_nobody_asked_for();
+    plant(None);
+    assert!(told.is_empty(), "{told:?}");
 }
 
 /// A node that hears of more origins than a cursor lists: one message of each, a second apart.

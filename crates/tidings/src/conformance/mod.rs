@@ -81,7 +81,8 @@ macro_rules! conformance {
         $crate::conformance!(@cases &$engine;
             every_node_receives from_skips_the_sender_everywhere local_stays_on_its_node direct_goes_to_one_node
             every_node_keeps_the_order a_late_node_has_what_is_kept resume_goes_on_at_another_node
-            a_signal_is_heard_once_it_is_ready signals_go_where_they_are_heard values_converge_after_a_partition deletions_converge_after_a_partition
+            a_signal_is_heard_once_it_is_ready a_signal_of_its_own_node_is_heard_at_once signals_go_where_they_are_heard
+            values_converge_after_a_partition deletions_converge_after_a_partition
             what_a_partition_held_back_comes what_nobody_got_is_a_gap a_death_is_told_once who_leaves_is_no_crash
             confirmed_by_those_that_have_it a_stopped_peer_slows_nobody a_restart_is_another_start
             who_is_present_is_seen_everywhere an_update_is_one_diff the_same_is_tracked_once

@@ -17,7 +17,7 @@ use crate::{
     error::SubscribeError,
     lock,
     log::{Now, Place},
-    mailbox::Found,
+    mailbox::{Found, Hidden, OfPatterns},
     plant::{Plant, planted},
     topic::Topic,
 };
@@ -280,10 +280,22 @@ impl Reader {
 
     /// Empties the mailbox: what is marked is pending, and what was introduced is held.
     pub(super) fn look(&mut self) {
-        let overflowed = self.mailbox.take(&mut self.pending, &mut self.found);
+        let OfPatterns { overflowed, hidden } = self.mailbox.take(&mut self.pending, &mut self.found);
         if overflowed || !self.found.is_empty() {
             self.find_topics(overflowed);
         }
+        if let Some(hidden) = hidden {
+            self.tell_hidden(hidden);
+        }
+    }
+
+    /// Gaps the patterns whose topics may have messages that never come to this node. Known topics have gaps of their
+    /// own, at their places; of the others nothing was handed out that this could come too early for.
+    fn tell_hidden(&mut self, hidden: Hidden) {
+        let concerned = |hold: &PatternHold| hold.place.is_some() && self.shared.may_hide(&hold.pattern, hidden);
+        let holds: Vec<_> =
+            self.patterns.iter().filter(|(_, hold)| concerned(hold)).map(|(hold, _)| hold as u32).collect();
+        holds.into_iter().for_each(|hold| self.pattern_gap(hold, Some(GapCause::Lost)));
     }
 
     /// Holds the topics that were introduced. `overflowed`: some are not among them.
@@ -337,8 +349,7 @@ impl Reader {
         self.shared.unlisten_pattern(&of.pattern, self.mailbox.shard, of.key);
         // No round puts anything more into it.
         self.mailbox.forget_hold(hold);
-        let wanted = Wanted::Pattern(hold);
-        self.waiting.iter_mut().for_each(|waiting| waiting.wanted.retain(|(of, _)| *of != wanted));
+        self.waiting.iter_mut().for_each(|waiting| waiting.forget(Wanted::Pattern(hold)));
         let mut free = Vec::new();
         for (at, slot) in &mut self.slots {
             slot.patterns.retain(|held| *held != hold);

@@ -34,7 +34,17 @@ pub(super) enum Wanted {
 pub(super) struct Waiting {
     call: u64,
     pub(super) wanted: Vec<(Wanted, Start)>,
+    /// What of it began at once: nothing has to be known of what was, and what this node hears meanwhile is heard.
+    early: Vec<Wanted>,
     deadline_ms: u64,
+}
+
+impl Waiting {
+    /// It is let go before it is joined.
+    pub(super) fn forget(&mut self, gone: Wanted) {
+        self.wanted.retain(|(wanted, _)| *wanted != gone);
+        self.early.retain(|wanted| *wanted != gone);
+    }
 }
 
 impl Begin {
@@ -67,7 +77,8 @@ impl Reader {
     ///
     /// The next polls hand out gaps and snapshots first, then messages, and [`Delivery::Joined`]
     /// with `call` once everything up to that place is handed out, of these topics and of all
-    /// others. What the reader holds already begins again from its new start.
+    /// others. Where nothing goes on after a cursor, what starts now is heard from this call on, and may come before
+    /// that. What the reader holds already begins again from its new start.
     ///
     /// A pattern becomes each topic that it matches and that the reader [admits](Self::admitting): those that there
     /// are, and those that begin while it is held, from their first message on. A topic that is held more than once,
@@ -109,7 +120,7 @@ impl Reader {
         let deadline_ms = self.shared.now().monotonic_ms + self.shared.limits.resume_wait_ms;
         // What others wait for is begun with later, and cannot be refused any more.
         let strict = self.waiting.is_empty();
-        self.waiting.push_back(Waiting { call, wanted: held, deadline_ms });
+        self.waiting.push_back(Waiting { call, wanted: held, early: Vec::new(), deadline_ms });
         refused.extend(self.begin_waiting(strict, too_early));
         if self.waiting.is_empty() {
             // Few joins wait, and a reader that is idle holds no memory for those that do.
@@ -161,7 +172,8 @@ impl Reader {
         too_early: Option<(Place, Now)>,
     ) -> Result<Vec<(Pattern, SubscribeError)>, Waiting> {
         // Before the place is taken, which then covers what came before the answers.
-        let standing = self.shared.standing(waiting.wanted.iter().map(|(wanted, _)| self.bucket(*wanted)));
+        let wanted = waiting.wanted.iter().map(|(wanted, _)| wanted).chain(&waiting.early);
+        let mut standing = self.shared.standing(wanted.map(|wanted| self.bucket(*wanted)));
         // Taken only after listening: what is published from here on marks the slots, and topics that begin from here
         // on are introduced.
         let (place, now) = too_early.unwrap_or_else(|| self.shared.place());
@@ -176,9 +188,10 @@ impl Reader {
         let resumed: Vec<_> = waiting.wanted.iter().map(|(_, start)| resumed(start)).collect();
         let awaits = standing.iter().flatten().any(|standing| !standing.stands);
         if !overdue && (awaits || resumed.iter().any(|resumed| matches!(resumed, Resume::Ahead))) {
-            return Err(waiting);
+            return Err(self.begin_early(waiting, &place, now));
         }
-        let (call, topics, mut refused_cursors) = (waiting.call, waiting.wanted.len(), 0);
+        let of_early = standing.split_off(waiting.wanted.len());
+        let (call, topics, mut refused_cursors) = (waiting.call, standing.len() + of_early.len(), 0);
         let mut refused = Vec::new();
         let mut rewound = self.prepared.iter().any(|prepared| matches!(prepared, Prepared::Rewound));
         for (((wanted, start), resumed), standing) in waiting.wanted.into_iter().zip(resumed).zip(standing) {
@@ -206,6 +219,13 @@ impl Reader {
                 }
             }
         }
+        for (wanted, standing) in waiting.early.into_iter().zip(of_early) {
+            let unheard = standing.and_then(|standing| standing.gap(&Begin::Now));
+            match wanted {
+                Wanted::Topic(at) => self.gap(at, unheard),
+                Wanted::Pattern(hold) => self.pattern_gap(hold, unheard),
+            }
+        }
         self.pending.clear();
         self.pending.extend(self.slots.iter().map(|(slot, _)| slot as u32));
         self.joined_at = place.index;
@@ -221,6 +241,26 @@ impl Reader {
         self.ask_for_round(place.index);
         self.mailbox.wake();
         Ok(refused)
+    }
+
+    /// Begins with what starts now, and leaves the rest of a join waiting. Not where something goes on after a cursor:
+    /// the cursor of what is handed out early would cover what that has still to hand out.
+    fn begin_early(&mut self, mut waiting: Waiting, place: &Place, now: Now) -> Waiting {
+        if waiting.wanted.iter().any(|(_, start)| matches!(start, Start::After(_))) {
+            return waiting;
+        }
+        let (early, wanted) = waiting.wanted.into_iter().partition(|(_, start)| matches!(start, Start::Now));
+        waiting.wanted = wanted;
+        let early: Vec<(Wanted, Start)> = early;
+        for (wanted, _) in early {
+            match wanted {
+                Wanted::Topic(at) => self.begin_topic(at, &Begin::Now, None, place, now),
+                // It waits already, and is refused no more: what it has no room for is told as a gap.
+                Wanted::Pattern(hold) => drop(self.begin_pattern(hold, Begin::Now, None, place, now, false)),
+            }
+            waiting.early.push(wanted);
+        }
+        waiting
     }
 
     /// Nothing is handed out of what waits, unless it is also held otherwise.
@@ -298,7 +338,7 @@ impl Reader {
         self.by_name.clear();
         self.pending.clear();
         self.prepared.clear();
-        self.waiting.iter_mut().for_each(|waiting| waiting.wanted.clear());
+        self.waiting.iter_mut().for_each(|waiting| (waiting.wanted, waiting.early) = (Vec::new(), Vec::new()));
         // Calls may be through now.
         self.mailbox.wake();
     }
@@ -321,7 +361,7 @@ impl Reader {
         if !slot.named {
             return false;
         }
-        self.waiting.iter_mut().for_each(|waiting| waiting.wanted.retain(|(wanted, _)| *wanted != Wanted::Topic(at)));
+        self.waiting.iter_mut().for_each(|waiting| waiting.forget(Wanted::Topic(at)));
         // It has a name's listener until it has the other, and so is not forgotten in between.
         let found = (!slot.patterns.is_empty()).then(|| self.shared.listen_found(&slot.topic, &self.mailbox, at));
         let Some(Some(key)) = found else {

@@ -299,7 +299,7 @@ pub(super) fn causes_are_known(plan: &Plan, readers: &[SimulatedReader]) -> Resu
             let has_signals = matches!(pattern.as_str(), "**" | "signal/*");
             has_signals || plan.forgets_per_mille > 0 || plan.has_faults()
         }
-        GapCause::Rewound | GapCause::NodeSilent => plan.has_faults(),
+        GapCause::Lost | GapCause::Rewound | GapCause::NodeSilent => plan.has_faults(),
         GapCause::CursorTooOld => plan.cursor_age_s < 60,
         _ => false,
     };

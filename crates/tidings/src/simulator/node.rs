@@ -68,16 +68,22 @@ pub(super) enum Heard {
         pattern: Pattern,
     },
     Rewound,
+    /// A message of before its hold began: more than was promised.
+    Early,
     /// The stream was cut, and opened again elsewhere.
     Moved,
 }
 
 impl Heard {
+    fn is_message_of(&self, held: &Pattern) -> bool {
+        matches!(self, Self::Message { topic, .. } if held.matches(topic))
+    }
+
     /// Which topic it was about, if one.
     pub(super) fn topic(&self) -> Option<&TopicName> {
         match self {
             Self::Message { topic, .. } | Self::Snapshot { topic, .. } | Self::Gap { topic, .. } => Some(topic),
-            Self::PatternGap { .. } | Self::Complete { .. } | Self::Rewound | Self::Moved => None,
+            Self::PatternGap { .. } | Self::Complete { .. } | Self::Rewound | Self::Early | Self::Moved => None,
         }
     }
 }
@@ -204,6 +210,9 @@ impl SimulatedReader {
                 for held in self.calls.remove(&call).unwrap_or_default() {
                     if let Some(began @ None) = self.holds.get_mut(&held) {
                         *began = cursor.parse().ok().map(|cursor| with_retired(cursor, hub));
+                        // What it heard before is more than it was promised.
+                        let early = self.heard.iter_mut().filter(|heard| heard.is_message_of(&held));
+                        early.for_each(|heard| *heard = Heard::Early);
                         for info in hub.topics_of(&held) {
                             let value = super::model::held(hub, &info.topic);
                             self.held.insert(info.topic, value);
