@@ -260,6 +260,21 @@ impl Cluster {
         self.damaged = last.iter().map(|(_, is)| is.frames_damaged).sum();
     }
 
+    /// Waits until what all have published is in the journal.
+    ///
+    /// # Panics
+    /// When it is not, within [`PATIENCE`].
+    pub(crate) async fn written(&mut self) {
+        for node in self.nodes.values_mut() {
+            let written = tokio::time::timeout(PATIENCE, async {
+                while node.process.stands().await.unwritten > 0 {
+                    sleep(Duration::from_millis(50)).await;
+                }
+            });
+            assert!(written.await.is_ok(), "{}: not all is in the journal within {PATIENCE:?}", node.process.name);
+        }
+    }
+
     /// Waits until all is quiet, and checks every record.
     pub async fn check(&mut self) -> Round {
         self.settle().await;

@@ -162,6 +162,8 @@ impl Cluster {
     async fn everything_stops(&mut self) {
         self.a_while().await;
         self.settle().await;
+        // A node that leaves waits for five seconds, and a write that went with a server is tried again after ten.
+        self.written().await;
         let before = self.values(0).await;
         for host in 0..3 {
             self.leave(host).await;

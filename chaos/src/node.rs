@@ -226,6 +226,7 @@ impl Node {
             caught_up: self.hub.has_caught_up(),
             up: up.map(|member| member.node.to_string()).collect(),
             values,
+            unwritten: self.hub.journal().map_or(0, |journal| journal.behind),
             frames_refused: self.hub.frames_refused(),
             frames_damaged: self.hub.frames_damaged(),
         }

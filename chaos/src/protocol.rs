@@ -79,6 +79,8 @@ pub struct Standing {
     pub up: Vec<String>,
     /// The State topics that have a value.
     pub values: BTreeMap<String, u64>,
+    /// Its messages that are not in the journal yet; none where there is no journal.
+    pub unwritten: u64,
     /// Frames that it dropped because they were none.
     pub frames_refused: u64,
     /// Of these, those that the carrier had damaged.
