@@ -5,8 +5,11 @@
 #![allow(missing_docs, reason = "a library for this program and its tests alone")]
 
 pub mod cluster;
+pub mod fault;
+pub mod latency;
 pub mod net;
 pub mod node;
 pub mod process;
 pub mod protocol;
 pub mod record;
+pub mod server;

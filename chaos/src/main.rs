@@ -3,10 +3,10 @@
 use std::{path::PathBuf, process::ExitCode, time::Instant};
 
 use chaos::{
-    cluster::Cluster,
+    cluster::{Cluster, Engine},
     node::{self, NodeArgs},
 };
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 
 #[derive(Parser)]
 #[command(about = "Faults in a real cluster, and what every reader was told. Needs Linux and root.")]
@@ -22,6 +22,12 @@ enum Command {
         /// How many.
         #[arg(long, default_value_t = 10)]
         rounds: u32,
+        /// How the nodes reach each other.
+        #[arg(long, value_enum, default_value_t = Kind::Zenoh)]
+        engine: Kind,
+        /// How many NATS servers there are: one, or three that each keep everything.
+        #[arg(long, default_value_t = 3, value_parser = one_or_three)]
+        servers: usize,
         /// Decides which faults, and in which order.
         #[arg(long, env = "CHAOS_SEED")]
         seed: Option<u64>,
@@ -34,10 +40,31 @@ enum Command {
     Node(NodeArgs),
 }
 
+fn one_or_three(text: &str) -> Result<usize, String> {
+    match text {
+        "1" => Ok(1),
+        "3" => Ok(3),
+        _ => Err("1 or 3: of two, both would have to live".to_owned()),
+    }
+}
+
+/// An engine, by its name.
+#[derive(Clone, Copy, ValueEnum)]
+enum Kind {
+    Zenoh,
+    Nats,
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let result = match Arguments::parse().command {
-        Command::Run { rounds, seed, logs } => run(rounds, seed.unwrap_or_else(|| fastrand::u64(..)), logs).await,
+        Command::Run { rounds, engine, servers, seed, logs } => {
+            let engine = match engine {
+                Kind::Zenoh => Engine::Zenoh,
+                Kind::Nats => Engine::Nats { servers },
+            };
+            run(rounds, engine, seed.unwrap_or_else(|| fastrand::u64(..)), logs).await
+        }
         Command::Node(arguments) => {
             tracing_subscriber::fmt()
                 .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
@@ -57,10 +84,10 @@ async fn main() -> ExitCode {
 }
 
 #[expect(clippy::print_stdout, reason = "a program for people")]
-async fn run(rounds: u32, seed: u64, logs: PathBuf) -> Result<(), String> {
-    println!("chaos: seed {seed}; logs of the nodes in {}", logs.display());
+async fn run(rounds: u32, engine: Engine, seed: u64, logs: PathBuf) -> Result<(), String> {
+    println!("chaos: {engine:?}, seed {seed}; logs of the nodes in {}", logs.display());
     let binary = std::env::current_exe().map_err(|error| error.to_string())?;
-    let mut cluster = Cluster::start(&binary, &logs, seed).await;
+    let mut cluster = Cluster::start(&binary, &logs, seed, engine).await;
     for number in 1..=rounds {
         let (fault, began) = (cluster.any_fault(), Instant::now());
         cluster.suffer(fault).await;

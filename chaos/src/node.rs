@@ -4,9 +4,10 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration}
 
 use clap::Args;
 use tidings::{
-    Clock, Delivery, Hub, MemberState, Payload, Start,
+    Clock, Delivery, EngineError, Entry, Hub, MemberState, Payload, Start,
     wire::{Events, State, topics},
 };
+use tidings_nats::{JournalOptions, Nats, NatsOptions};
 use tidings_zenoh::{Address, Discovery, Tls, Zenoh, ZenohOptions};
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader, stdin},
@@ -16,14 +17,17 @@ use tokio::{
 use crate::protocol::{How, Order, Standing, Told};
 
 topics! {
-    /// Numbers 1, 2, 3 … of one start of a node.
-    pub NUMBERS(node: String, epoch: u64): Events<u64> = "chaos/numbers/{node}/{epoch}" keep 20_000, "1d";
+    /// Numbers 1, 2, 3 … of one start of a node, and when each was published, in microseconds since the Unix epoch.
+    pub NUMBERS(node: String, epoch: u64): Events<(u64, u64)> = "chaos/numbers/{node}/{epoch}" keep 20_000, "1d";
     /// Values that all nodes write.
     pub VALUE(key: u32): State<u64> = "chaos/value/{key}";
 }
 
 /// Keys of [`VALUE`].
 const KEYS: u32 = 20;
+
+/// Bytes of histories and of values in the journal: more than 200 rounds make.
+const JOURNAL_BYTES_MAX: u64 = 512 << 20;
 
 /// How a node begins.
 #[derive(Debug, Clone, Args)]
@@ -45,6 +49,12 @@ pub struct NodeArgs {
     /// Milliseconds by which its clock is wrong.
     #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     clock_ms: i64,
+    /// NATS servers, which are then the engine, with a journal.
+    #[arg(long, value_delimiter = ',')]
+    nats: Vec<String>,
+    /// On how many of them each record is kept.
+    #[arg(long, default_value_t = 1)]
+    replicas: usize,
     #[arg(long)]
     secret: Option<String>,
     /// A folder with ca.pem, cert.pem and key.pem.
@@ -53,7 +63,19 @@ pub struct NodeArgs {
 }
 
 impl NodeArgs {
-    fn options(&self) -> ZenohOptions {
+    /// Makes a hub one of the cluster, with the engine that is named.
+    async fn connect(&self, hub: &Hub) -> Result<(), EngineError> {
+        if self.nats.is_empty() {
+            return hub.connect(Zenoh::new(self.zenoh())).await;
+        }
+        let bytes_max = JOURNAL_BYTES_MAX;
+        let journal = JournalOptions::default().bytes_max(bytes_max, bytes_max).replicas(self.replicas);
+        let lease = Duration::from_millis(self.lease_ms);
+        let options = NatsOptions::default().servers(&self.nats).lease(lease).journal(Some(journal));
+        hub.connect(Nats::new(options)).await
+    }
+
+    fn zenoh(&self) -> ZenohOptions {
         let tls = self.tls.as_ref().map(|folder| Tls {
             authority: folder.join("ca.pem"),
             certificate: folder.join("cert.pem"),
@@ -98,6 +120,17 @@ fn tell(told: &Told) {
     println!("{}", serde_json::to_string(told).expect("what is told has a JSON form"));
 }
 
+/// The machine's clock, which all nodes share.
+fn now_us() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// What a message says; nothing is 0.
+fn decoded<T: serde::de::DeserializeOwned + Default>(entry: &Entry) -> T {
+    entry.payload.as_ref().and_then(|payload| payload.decode().ok()).unwrap_or_default()
+}
+
 /// A node that publishes.
 struct Node {
     hub: Hub,
@@ -116,7 +149,7 @@ pub async fn run(args: NodeArgs) -> Result<(), String> {
     hub.serve(VALUE);
     tokio::spawn(listen(hub.clone()));
     tokio::spawn(watch(hub.clone()));
-    hub.connect(Zenoh::new(args.options())).await.map_err(|error| error.to_string())?;
+    args.connect(&hub).await.map_err(|error| error.to_string())?;
     tell(&Told::Ready { epoch: hub.epoch() });
     let mut node = Node { hub, name: args.name, published: 0 };
     let mut orders = BufReader::new(stdin()).lines();
@@ -160,7 +193,8 @@ pub async fn run(args: NodeArgs) -> Result<(), String> {
 impl Node {
     fn publish(&mut self) {
         self.published += 1;
-        self.hub.publish(&NUMBERS.at(&self.name, self.hub.epoch()), &self.published).expect("inside all limits");
+        let number = (self.published, now_us());
+        self.hub.publish(&NUMBERS.at(&self.name, self.hub.epoch()), &number).expect("inside all limits");
         let value = VALUE.at(fastrand::u32(0..KEYS));
         if fastrand::u32(0..10) == 0 {
             self.hub.clear(value.as_str()).expect("inside all limits");
@@ -192,6 +226,7 @@ impl Node {
             caught_up: self.hub.has_caught_up(),
             up: up.map(|member| member.node.to_string()).collect(),
             values,
+            unwritten: self.hub.journal().map_or(0, |journal| journal.behind),
             frames_refused: self.hub.frames_refused(),
             frames_damaged: self.hub.frames_damaged(),
         }
@@ -204,8 +239,9 @@ async fn listen(hub: Hub) {
     loop {
         match subscription.next().await {
             Delivery::Message(entry) => {
-                let number = entry.payload.as_ref().and_then(|payload| payload.decode().ok()).unwrap_or_default();
-                tell(&Told::Heard { topic: entry.topic.to_string(), number });
+                let (number, sent_us) = decoded::<(u64, u64)>(&entry);
+                let after_us = now_us().saturating_sub(sent_us);
+                tell(&Told::Heard { topic: entry.topic.to_string(), number, after_us });
             }
             Delivery::Gap { topic, cause } => {
                 tell(&Told::Gap { topic: topic.to_string(), cause: format!("{cause:?}") })
@@ -227,8 +263,7 @@ async fn read(hub: Hub, reader: u32, topic: String, after: Option<String>, exclu
     loop {
         match subscription.next().await {
             Delivery::Message(entry) => {
-                let number = entry.payload.as_ref().and_then(|payload| payload.decode().ok()).unwrap_or_default();
-                tell(&Told::Read { reader, number });
+                tell(&Told::Read { reader, number: decoded(&entry) });
             }
             Delivery::Gap { cause, .. } => tell(&Told::ReadGap { reader, cause: format!("{cause:?}") }),
             _ => {}
@@ -246,10 +281,11 @@ async fn watch(hub: Hub) {
             std::process::exit(1);
         }
         for member in hub.nodes() {
-            let now = (member.state, member.epoch);
+            let (epoch, since_ms) = (member.epoch, member.since_ms);
+            let now = (member.state, epoch, since_ms);
             if last.insert(member.node.clone(), now) != Some(now) {
                 let state = format!("{:?}", member.state).to_lowercase();
-                tell(&Told::Member { node: member.node.to_string(), state, epoch: member.epoch });
+                tell(&Told::Member { node: member.node.to_string(), state, epoch, since_ms });
             }
         }
         hub.changed().await;

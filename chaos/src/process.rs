@@ -49,7 +49,7 @@ impl Process {
         let mut child = command
             .args(["node", "--name", name])
             .args(arguments)
-            .env("RUST_LOG", "info,zenoh=warn")
+            .env("RUST_LOG", std::env::var("CHAOS_LOG").as_deref().unwrap_or("info,zenoh=warn,async_nats=warn"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log)
@@ -68,6 +68,12 @@ impl Process {
     #[must_use]
     pub fn told(&self) -> Vec<Told> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How much it has told.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        *self.count.borrow()
     }
 
     /// Waits until it tells something of this kind, from the `from`-th on; gives back what is made of it.
@@ -115,7 +121,7 @@ impl Process {
     /// Asks where it stands.
     pub async fn stands(&mut self) -> Standing {
         self.asked += 1;
-        let (asked, from) = (self.asked, self.told().len());
+        let (asked, from) = (self.asked, self.count());
         self.order(&Order::Stand(asked)).await;
         self.until(from, "an answer", |told| match told {
             Told::Stands(standing) if standing.asked == asked => Some(standing.clone()),
@@ -126,7 +132,7 @@ impl Process {
 
     /// Has it publish one more message; says its number.
     pub async fn mark(&mut self) -> u64 {
-        let from = self.told().len();
+        let from = self.count();
         self.order(&Order::Mark).await;
         self.until(from, "a mark", |told| match told {
             Told::Marked { number } => Some(*number),
@@ -135,10 +141,8 @@ impl Process {
         .await
     }
 
-    fn signal(&self, signal: &str) {
-        let id = self.child.id().expect("a process that has not been waited for").to_string();
-        let status = std::process::Command::new("kill").args([signal, &id]).status();
-        assert!(status.is_ok_and(|status| status.success()), "kill {signal} {id}");
+    fn signal(&self, name: &str) {
+        signal(self.child.id().expect("a process that has not been waited for"), name);
     }
 
     /// Stops it in its tracks.
@@ -173,6 +177,12 @@ impl Process {
         let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await;
         ended.expect("it ends").expect("it can be waited for").success()
     }
+}
+
+/// Sends a process a signal.
+pub(crate) fn signal(id: u32, name: &str) {
+    let status = std::process::Command::new("kill").args([name, &id.to_string()]).status();
+    assert!(status.is_ok_and(|status| status.success()), "kill {name} {id}");
 }
 
 async fn collect(

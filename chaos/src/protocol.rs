@@ -44,12 +44,12 @@ pub enum How {
 pub enum Told {
     /// It takes part, as this start of it.
     Ready { epoch: u64 },
-    /// Its reader was handed a message.
-    Heard { topic: String, number: u64 },
+    /// Its reader was handed a message, so long after it was published.
+    Heard { topic: String, number: u64, after_us: u64 },
     /// Its reader was told a gap, of a topic or of a pattern.
     Gap { topic: String, cause: String },
-    /// Another node fares differently.
-    Member { node: String, state: String, epoch: Option<u64> },
+    /// Another node fares differently, since then.
+    Member { node: String, state: String, epoch: Option<u64>, since_ms: u64 },
     /// An older node has its name: it has left the cluster.
     Taken,
     /// It published the message that it was asked for.
@@ -79,6 +79,8 @@ pub struct Standing {
     pub up: Vec<String>,
     /// The State topics that have a value.
     pub values: BTreeMap<String, u64>,
+    /// Its messages that are not in the journal yet; none where there is no journal.
+    pub unwritten: u64,
     /// Frames that it dropped because they were none.
     pub frames_refused: u64,
     /// Of these, those that the carrier had damaged.

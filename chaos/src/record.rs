@@ -42,7 +42,7 @@ pub fn check(record: &[Told], born_before: &BTreeSet<String>, last: &BTreeMap<St
                     places.entry(topic).or_default().gapped = true;
                 }
             }
-            Told::Heard { topic, number } => {
+            Told::Heard { topic, number, .. } => {
                 found.heard += 1;
                 let is_first = !places.contains_key(topic.as_str());
                 let place = places.entry(topic).or_default();
@@ -65,20 +65,36 @@ pub fn check(record: &[Told], born_before: &BTreeSet<String>, last: &BTreeMap<St
     found
 }
 
-/// Checks that each node was told up and down in turn.
+/// Checks that each end of a node was told once: between two words that one start of it is gone lies one that it is up.
 #[must_use]
 pub fn check_members(record: &[Told]) -> Vec<String> {
-    let mut last = BTreeMap::<&str, (&str, Option<u64>)>::new();
+    let mut gone = BTreeMap::<&str, (&str, Option<u64>)>::new();
     let mut faults = Vec::new();
     for told in record {
-        let Told::Member { node, state, epoch } = told else { continue };
-        let before = last.insert(node, (state, *epoch));
-        // Up again without a down in between is another start of it, or its epoch has become known.
-        if before == Some((state, *epoch)) {
-            faults.push(format!("{node} was told {state} twice"));
+        let Told::Member { node, state, epoch, .. } = told else { continue };
+        if state == "up" {
+            gone.remove(node.as_str());
+        } else if let Some((before, start)) = gone.insert(node, (state, *epoch))
+            && start == *epoch
+        {
+            faults.push(format!("{node} was told {state} after {before}"));
         }
     }
     faults
+}
+
+/// Whether all others that live were told up, as this start of them, and nobody else.
+#[must_use]
+pub fn knows(record: &[Told], own: &str, living: &BTreeMap<&str, u64>) -> bool {
+    let mut last = BTreeMap::new();
+    for told in record {
+        if let Told::Member { node, state, epoch, .. } = told {
+            last.insert(node.as_str(), (state.as_str(), *epoch));
+        }
+    }
+    last.retain(|_, (state, _)| *state == "up");
+    let others = living.iter().filter(|(node, _)| **node != own);
+    last == others.map(|(node, epoch)| (*node, ("up", Some(*epoch)))).collect()
 }
 
 #[cfg(test)]
@@ -86,7 +102,7 @@ mod tests {
     use super::*;
 
     fn heard(number: u64) -> Told {
-        Told::Heard { topic: "a".to_owned(), number }
+        Told::Heard { topic: "a".to_owned(), number, after_us: 0 }
     }
 
     fn gap(topic: &str) -> Told {
@@ -109,5 +125,29 @@ mod tests {
         assert_eq!(faults(&[heard(1), heard(2)], 3), 1, "the end is missing");
         let born_before = BTreeSet::from(["a".to_owned()]);
         assert!(check(&[heard(7), heard(8)], &born_before, &BTreeMap::new()).faults.is_empty());
+    }
+    fn member(node: &str, state: &str, epoch: u64) -> Told {
+        Told::Member { node: node.to_owned(), state: state.to_owned(), epoch: Some(epoch), since_ms: 0 }
+    }
+
+    #[test]
+    fn an_end_is_told_once() {
+        let up = || member("a", "up", 1);
+        let [down, left] = ["down", "left"].map(|state| move || member("a", state, 1));
+        assert!(check_members(&[up(), down(), up(), left()]).is_empty());
+        assert!(check_members(&[up(), down(), member("b", "down", 1)]).is_empty(), "another node's end");
+        assert!(check_members(&[up(), down(), member("a", "down", 2)]).is_empty(), "the end of another start");
+        assert_eq!(check_members(&[up(), down(), down()]).len(), 1);
+        assert_eq!(check_members(&[up(), left(), down()]).len(), 1);
+    }
+
+    #[test]
+    fn who_lives_is_up_as_that_start_of_it() {
+        let living = BTreeMap::from([("me", 7), ("a", 1)]);
+        assert!(knows(&[member("a", "up", 1), member("b", "up", 1), member("b", "left", 1)], "me", &living));
+        assert!(!knows(&[], "me", &living));
+        assert!(!knows(&[member("a", "up", 1), member("a", "down", 1)], "me", &living));
+        assert!(!knows(&[member("a", "up", 2)], "me", &living), "another start");
+        assert!(!knows(&[member("a", "up", 1), member("b", "up", 1)], "me", &living), "one that is gone");
     }
 }

@@ -61,6 +61,11 @@ impl Subjects {
         }
     }
 
+    /// Everything of the cluster.
+    pub(crate) fn all(&self) -> String {
+        format!("{}.>", self.prefix)
+    }
+
     /// What an origin last wrote on a topic, of all writers.
     pub(crate) fn values(&self, origin: OriginTag, topic: &TopicName) -> String {
         format!("{}.value.{origin}.*.{}", self.prefix, tokens(topic))

@@ -329,6 +329,33 @@ async fn one_of_three_servers_is_lost() {
     assert_eq!(told(&mut subscription, 21).await, numbers(21..=21));
 }
 
+/// A node begins while another one writes values without a pause, and has what was there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_begins_while_others_write() {
+    let kept = Kept::start();
+    let alpha = kept.node("alpha").await;
+    let before = alpha.publish(&VALUE.at("before"), &1).unwrap();
+    journaled(&alpha, &before).await;
+    let writes = async {
+        let mut each = tokio::time::interval(Duration::from_millis(1));
+        for key in (0..20).cycle() {
+            each.tick().await;
+            alpha.publish(&VALUE.at(format!("key-{key}")), &1).unwrap();
+        }
+    };
+    let begins = async {
+        for _ in 0..5 {
+            let beta = kept.node("beta").await;
+            assert_eq!(beta.value(&VALUE.at("before")), Some(1), "it is there as soon as the node has begun");
+            beta.leave().await;
+        }
+    };
+    tokio::select! {
+        () = writes => {}
+        begun = timeout(PATIENCE, begins) => begun.expect("it reads up to what was there, and not on and on"),
+    }
+}
+
 /// Without JetStream, or with a server that takes less than a record, a node does not begin, and says what to do.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_keeps_nothing_is_refused() {
