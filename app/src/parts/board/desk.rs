@@ -170,7 +170,9 @@ impl Desk {
         let make = || Writer::new(key.0, card);
         // Not of the component that asks: that may go before what it writes is confirmed.
         let writer = self.owner.with_value(WeakOwner::upgrade).map_or_else(make, |owner| owner.with(make));
-        self.writers.update_value(|writers| drop(writers.insert(key, writer)));
+        self.writers.update_value(|writers| {
+            writers.insert(key, writer);
+        });
         writer
     }
 

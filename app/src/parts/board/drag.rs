@@ -89,7 +89,7 @@ fn card_of(grip: &Element) -> Option<HtmlElement> {
 }
 
 fn all(list: web_sys::NodeList) -> impl Iterator<Item = Element> {
-    (0..list.length()).filter_map(|at| list.item(at)?.dyn_into().ok())
+    (0..list.length()).filter_map(move |at| list.item(at)?.dyn_into().ok())
 }
 
 fn rect(element: &Element) -> Rect {
