@@ -72,6 +72,7 @@ async fn a_page_and_a_plain_client_clear_what_they_may() {
     site.hub.serve(VALUE).read(anyone).write(anyone).clear(anyone);
     let mut client = Client::new(site.get("/live?topic=demo/value", &[]).await);
     publish(&site, r#"{"topic":"demo/value","id":"a","data":7}"#).await;
+    client.until("7").await;
     let clear = r#"{"topic":"demo/value","id":"b"}"#;
     let first = publish(&site, clear).await;
     assert_eq!(publish(&site, clear).await, first, "a retry clears once");
@@ -79,6 +80,7 @@ async fn a_page_and_a_plain_client_clear_what_they_may() {
     assert_eq!((deleted.version, deleted.id.as_deref()), (first.version, Some("b")));
 
     publish(&site, r#"{"topic":"demo/value","id":"c","data":8}"#).await;
+    client.until("8").await;
     let foreign = site.delete("/api/topics/demo/value", &[("sec-fetch-site", "cross-site")]).await;
     assert_eq!(error_code(foreign).await, (StatusCode::FORBIDDEN, "foreign-origin".to_owned()));
     assert_eq!(site.hub.value(&VALUE.at()), Some(8));
