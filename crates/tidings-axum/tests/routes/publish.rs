@@ -72,7 +72,7 @@ async fn a_page_and_a_plain_client_clear_what_they_may() {
     site.hub.serve(VALUE).read(anyone).write(anyone).clear(anyone);
     let mut client = Client::new(site.get("/live?topic=demo/value", &[]).await);
     publish(&site, r#"{"topic":"demo/value","id":"a","data":7}"#).await;
-    client.until("7").await;
+    client.until("snapshot 7").await;
     let clear = r#"{"topic":"demo/value","id":"b"}"#;
     let first = publish(&site, clear).await;
     assert_eq!(publish(&site, clear).await, first, "a retry clears once");
