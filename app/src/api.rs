@@ -186,7 +186,10 @@ pub async fn add_card(
     /// The card's title.
     title: String,
 ) -> Result<(), Refused> {
-    use crate::topics::{ACTIVITY, CARDS_MAX, Message, TITLE};
+    use crate::{
+        board::Column,
+        topics::{ACTIVITY, CARDS_MAX, COLUMN, Message, PLACE, TITLE, check_title, is_board_number},
+    };
     use std::sync::{Mutex, PoisonError};
     /// Two that look for a number at once would find the same. Never held across an await.
     static ADDING: Mutex<()> = Mutex::new(());
@@ -197,12 +200,21 @@ pub async fn add_card(
     };
     let hub = use_context::<tidings::Hub>().ok_or_else(|| refuse("this server runs without a hub".to_owned()))?;
     let who = use_context::<tidings::Principal>().unwrap_or_default();
+    if !is_board_number(board) {
+        return Err(refuse("there is no such board".to_owned()));
+    }
+    check_title(&title).map_err(refuse)?;
     let body = serde_json::to_string(&title).map_err(|error| refuse(error.to_string()))?;
     let card = loop {
         let (topic, card, published) = {
             let _alone = ADDING.lock().unwrap_or_else(PoisonError::into_inner);
             let free = (1..=CARDS_MAX).find(|card| hub.value(&TITLE.at(board, card)).is_none());
             let card = free.ok_or_else(|| refuse(format!("the board is full: it has {CARDS_MAX} cards")))?;
+            // Before the title, with which the card begins to be there: what an earlier card of this number has left
+            // does not count.
+            hub.publish(&COLUMN.at(board, card), &Column::default()).map_err(|error| refuse(error.to_string()))?;
+            hub.publish(&PLACE.at(board, card), &end_of_board(&hub, board, card))
+                .map_err(|error| refuse(error.to_string()))?;
             let topic = TITLE.at(board, card);
             let name = topic.name().map_err(|error| refuse(error.to_string()))?.clone();
             let published = hub.write(&who, &name, &body, tidings::PublishOptions::default());
@@ -221,6 +233,20 @@ pub async fn add_card(
     let text = format!("Card {card} was made: {title}");
     hub.publish(&ACTIVITY.at(board), &Message { text }).map_err(|error| refuse(error.to_string()))?;
     Ok(())
+}
+
+/// The place after all cards of the first column.
+#[cfg(feature = "ssr")]
+fn end_of_board(hub: &tidings::Hub, board: u32, card: u32) -> crate::board::Place {
+    use crate::{
+        board::{Column, Place},
+        topics::{CARDS_MAX, COLUMN, PLACE, TITLE},
+    };
+    let is_there = |card: &u32| hub.value(&TITLE.at(board, *card)).is_some();
+    let is_first = |card: &u32| hub.value(&COLUMN.at(board, *card)).unwrap_or_default() == Column::default();
+    let place = |card| hub.value(&PLACE.at(board, card)).unwrap_or_else(|| Place::of_new(card));
+    let last = (1..=CARDS_MAX).filter(is_there).filter(is_first).map(place).max();
+    Place::between(last.as_ref(), None, card).unwrap_or_else(|| Place::of_new(card))
 }
 
 /// A refusal is the writer's error, not the server's. A form without script is led back to its page instead, with a

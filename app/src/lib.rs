@@ -6,6 +6,7 @@
 #![allow(unreachable_pub, reason = "`#[component]` makes what it expands to public")]
 
 pub mod api;
+pub mod board;
 pub mod cluster;
 mod format;
 #[cfg(feature = "ssr")]

@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 use tidings_wire::{Events, Local, NodeName, State, TopicName, topics};
 
-use crate::cluster::Sees;
+use crate::{
+    board::{Column, Place},
+    cluster::Sees,
+};
 
 topics! {
     /// How a node's process is doing, once a second.
@@ -16,6 +19,10 @@ topics! {
     pub MESSAGES: Events<Message> = "demo/messages" keep 200, "1d";
     /// The title of a card.
     pub TITLE(board: u32, card: u32): State<String> = "board/{board}/card/{card}/title";
+    /// The column that a card stands in; the first one without a value.
+    pub COLUMN(board: u32, card: u32): State<Column> = "board/{board}/card/{card}/column";
+    /// A card's place in its column.
+    pub PLACE(board: u32, card: u32): State<Place> = "board/{board}/card/{card}/place";
     /// What happened on a board.
     pub ACTIVITY(board: u32): Events<Message> = "board/{board}/activity" keep 50, "1d";
     /// The card that a visitor has picked: of one page alone.
@@ -31,10 +38,11 @@ pub const CARDS_MAX: u32 = 500;
 /// Most characters of a card's title.
 pub const TITLE_CHARS_MAX: usize = 80;
 
-/// Whether a topic is that of a card that may be.
+/// Whether a topic is a field of a card that may be.
 #[must_use]
 pub fn is_card(topic: &TopicName) -> bool {
-    TITLE.params(topic).is_some_and(|(board, card)| is_board_number(board) && (1..=CARDS_MAX).contains(&card))
+    let params = TITLE.params(topic).or_else(|| COLUMN.params(topic)).or_else(|| PLACE.params(topic));
+    params.is_some_and(|(board, card)| is_board_number(board) && (1..=CARDS_MAX).contains(&card))
 }
 
 /// Whether a topic is that of a board that may be.
@@ -122,7 +130,15 @@ mod tests {
 
     #[test]
     fn boards_and_cards_have_bounds() {
-        let card = |board, card| is_card(TITLE.at(board, card).name().unwrap());
+        let card = |board, card| {
+            let fields = [
+                is_card(TITLE.at(board, card).name().unwrap()),
+                is_card(COLUMN.at(board, card).name().unwrap()),
+                is_card(PLACE.at(board, card).name().unwrap()),
+            ];
+            assert!(fields == [fields[0]; 3]);
+            fields[0]
+        };
         assert!(card(1, 1) && card(BOARDS_MAX, CARDS_MAX));
         assert!(!card(0, 1) && !card(1, 0) && !card(BOARDS_MAX + 1, 1) && !card(1, CARDS_MAX + 1));
         assert!(is_board(ACTIVITY.at(7).name().unwrap()) && !is_board(ACTIVITY.at(BOARDS_MAX + 1).name().unwrap()));

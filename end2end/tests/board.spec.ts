@@ -202,8 +202,9 @@ test('taken over with the stream held closed, the board is as the server sent it
   const asked: { hold: { topic: string; after?: string }[] } = (await stream.reached()).postDataJSON();
   expect(await differences(page, await response.text(), OF_THE_BROWSER)).toEqual([]);
   const topics = asked.hold.map((hold) => hold.topic).sort();
-  const cards = [1, 2, 3].map((card) => `board/21/card/${card}/title`);
-  expect(topics).toEqual(['board/21/activity', 'board/21/card/*/title', ...cards].sort());
+  // Each card holds its fields, and the page view the patterns of them.
+  const cards = ['*', 1, 2, 3].flatMap((card) => ['title', 'column', 'place'].map((field) => `board/21/card/${card}/${field}`));
+  expect(topics).toEqual(['board/21/activity', ...cards].sort());
   for (const hold of asked.hold) expect(hold.after, hold.topic).toBeTruthy();
   // What changed in between is caught up with, of the pattern and of each card.
   await api.post('/api/topics/board/21/card/2/title', 'Lamps, lit');
@@ -219,7 +220,7 @@ test('two hundred cards cost one request, also when they come later', async ({ p
   const board = await new Board(page, 1).openLive();
   await expect(board.cards).toHaveCount(200);
   expect(sent.map(pathOf)).toEqual(['/_tidings/live']);
-  expect(sent[0]!.postDataJSON().hold).toHaveLength(202);
+  expect(sent[0]!.postDataJSON().hold).toHaveLength(200 * 3 + 3 + 1);
 
   await page.getByRole('link', { name: 'Home' }).click();
   await expect(board.cards).toHaveCount(0);

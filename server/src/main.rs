@@ -103,11 +103,15 @@ async fn run(config: Config) -> Result<(), String> {
 
 /// What this app serves, and to whom.
 fn serve_topics(hub: &Hub) {
-    use app::topics::{ACTIVITY, MESSAGES, Message, TITLE, check_title, is_board, is_card};
+    use app::topics::{ACTIVITY, COLUMN, MESSAGES, Message, PLACE, TITLE, check_title, is_board, is_card};
     use tidings::anyone;
     app::node::serve_topics(hub);
+    let of_a_card = |_: &tidings::Principal, topic: &tidings::wire::TopicName| is_card(topic);
     hub.serve(MESSAGES).read(anyone).write(anyone).validate(Message::check);
-    hub.serve(TITLE).read(anyone).write(|_, topic| is_card(topic)).validate(check_title);
+    // A card is deleted by clearing its fields.
+    hub.serve(TITLE).read(anyone).write(of_a_card).clear(of_a_card).validate(check_title);
+    hub.serve(COLUMN).read(anyone).write(of_a_card).clear(of_a_card);
+    hub.serve(PLACE).read(anyone).write(of_a_card).clear(of_a_card);
     hub.serve(ACTIVITY).read(anyone).write(|_, topic| is_board(topic)).validate(Message::check);
 }
 

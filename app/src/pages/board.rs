@@ -6,7 +6,7 @@ use leptos_router::hooks::use_params_map;
 
 use super::NotFound;
 use crate::{
-    parts::{Activity, Cards, Picked},
+    parts::{Activity, Desktop, Picked},
     topics::is_board_number,
 };
 
@@ -23,13 +23,13 @@ pub(crate) fn Board() -> impl IntoView {
     view! {
         <Show when=move || board.get().is_some() fallback=NotFound>
             <Title text=move || format!("Board {}: Tidings", number.get())/>
-            <Meta name="description" content="Cards that are components, each with a topic of its own: rename one here, and every open page shows it."/>
+            <Meta name="description" content="Cards that are components, each with topics of its own: rename or move one here, and every open page shows it."/>
             <div class="hero">
                 <h1>"Board "{number}</h1>
-                <p class="lede">"Each card is a component with a topic of its own. Rename one: this page shows it at once, every other page a moment later, and only that card is drawn again."</p>
+                <p class="lede">"Each card is a component with a topic for each field. Rename or move one: this page shows it at once, every other page a moment later, and only that card is drawn again."</p>
             </div>
             <div class="bench">
-                <Cards board=number/>
+                <Desktop board=number/>
                 <Picked board=number/>
                 <Activity board=number/>
             </div>

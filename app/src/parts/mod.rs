@@ -1,7 +1,6 @@
 //! The parts that pages are made of.
 
 mod board;
-mod card;
 mod cluster;
 mod counter;
 mod footer;
@@ -14,7 +13,7 @@ mod panel;
 mod pill;
 mod vitals;
 
-pub(crate) use board::{Activity, Cards, Picked};
+pub(crate) use board::{Activity, Desktop, Picked};
 pub(crate) use cluster::{Faults, Links, Map, Nodes, Totals, use_cluster};
 pub(crate) use counter::Counter;
 pub(crate) use footer::Footer;

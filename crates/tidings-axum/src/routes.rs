@@ -55,11 +55,11 @@ pub fn plain_routes<S>(live: Live) -> Router<S> {
     Router::new().route("/live", get(plain)).with_state(live)
 }
 
-/// `GET` and `POST /api/topics/{*topic}`: what a topic holds, and publishing to it.
+/// `GET`, `POST` and `DELETE /api/topics/{*topic}`: what a topic holds, publishing to it, and clearing a State topic.
 pub fn topic_routes<S>(live: Live) -> Router<S> {
     let limit = live.hub().limits().payload_bytes_max + BODY_SLACK_BYTES;
     Router::new()
-        .route("/api/topics/{*topic}", get(read_topic).post(write_topic))
+        .route("/api/topics/{*topic}", get(read_topic).post(write_topic).delete(clear_topic))
         .layer(DefaultBodyLimit::max(limit))
         .with_state(live)
 }
@@ -120,7 +120,11 @@ async fn publish(State(live): State<Live>, request: Request) -> Result<Response,
     }
     let mut options = PublishOptions::default().with_id(&publish.id);
     options.seen = publish.seen;
-    let published = write(&live, &live.principal(&parts), &publish.topic, publish.data.get(), options)?;
+    let who = live.principal(&parts);
+    let published = match &publish.data {
+        Some(data) => write(&live, &who, &publish.topic, data.get(), options)?,
+        None => clear(&live, &who, &publish.topic, options)?,
+    };
     Ok(Json(Published { version: published.version, stamp: published.stamp }).into_response())
 }
 
@@ -207,6 +211,19 @@ async fn write_topic(State(live): State<Live>, request: Request) -> Result<Respo
     let body = std::str::from_utf8(&body)
         .map_err(|_| ApiError::new(StatusCode::BAD_REQUEST, "not-json", "the body is not UTF-8 text"))?;
     let published = write(&live, &who, &topic, body, PublishOptions::default())?;
+    Ok(answer(topic, &published))
+}
+
+async fn clear_topic(State(live): State<Live>, request: Request) -> Result<Response, ApiError> {
+    crate::origin::check(request.headers(), request.uri(), &live.options().origins)?;
+    let topic = topic_of(request.uri())?;
+    let (parts, _) = request.into_parts();
+    let published = clear(&live, &live.principal(&parts), &topic, PublishOptions::default())?;
+    Ok(answer(topic, &published))
+}
+
+/// What a write over `/api/topics` answers.
+fn answer(topic: TopicName, published: &tidings::Published) -> Response {
     #[derive(Serialize)]
     struct Answer {
         topic: TopicName,
@@ -215,7 +232,7 @@ async fn write_topic(State(live): State<Live>, request: Request) -> Result<Respo
         index: u64,
     }
     let answer = Answer { topic, version: published.version, stamp: published.stamp, index: published.index };
-    Ok(Json(answer).into_response())
+    Json(answer).into_response()
 }
 
 /// Writes as somebody outside.
@@ -226,10 +243,26 @@ fn write(
     body: &str,
     options: PublishOptions,
 ) -> Result<tidings::Published, ApiError> {
+    not_ours(topic)?;
+    Ok(live.hub().write(who, topic, body, options)?)
+}
+
+/// Clears as somebody outside.
+fn clear(
+    live: &Live,
+    who: &Principal,
+    topic: &TopicName,
+    options: PublishOptions,
+) -> Result<tidings::Published, ApiError> {
+    not_ours(topic)?;
+    Ok(live.hub().clear_as(who, topic, options)?)
+}
+
+fn not_ours(topic: &TopicName) -> Result<(), ApiError> {
     if is_ours(topic) {
         return Err(WriteError::Forbidden { topic: topic.clone() }.into());
     }
-    Ok(live.hub().write(who, topic, body, options)?)
+    Ok(())
 }
 
 /// The topic as it stands in the path. A name needs no escapes in a URL, so none are undone: an escape is an error

@@ -50,6 +50,11 @@ impl<T: Send + Sync + Clone + 'static> SharedLocal<T> {
         self.0.messages.with(|messages| messages.iter().skip(messages.len().saturating_sub(most)).cloned().collect())
     }
 
+    /// Forgets all messages: components show nothing again.
+    pub(crate) fn clear(&self) {
+        self.0.messages.update(VecDeque::clear);
+    }
+
     /// Tells all components.
     pub(crate) fn publish(&self, value: T, now_ms: u64) {
         self.0.messages.update(|messages| {
@@ -200,6 +205,18 @@ mod tests {
         use_publish(PICKED.at(1)).publish.run(4);
         let _second = page();
         assert_eq!(use_topic(PICKED.at(1)).value.get_untracked(), None);
+    }
+
+    #[test]
+    fn a_topic_that_is_cleared_has_no_value_for_any_component() {
+        let _page = page();
+        let UsePublish { publish, clear, .. } = use_publish(PICKED.at(1));
+        let UseTopic { value, status, .. } = use_topic(PICKED.at(1));
+        publish.run(3);
+        clear.run(());
+        assert_eq!((value.get_untracked(), status.get_untracked()), (None, TopicStatus::Missing));
+        publish.run(4);
+        assert_eq!(value.get_untracked(), Some(4));
     }
 
     #[test]

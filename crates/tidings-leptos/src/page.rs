@@ -197,9 +197,12 @@ impl Page {
         let item = Item { topic: topic.clone(), version, stamp, data: data.into() };
         let news = News::Item(item);
         self.holding(topic, |held| held.tell(topic, version, stamp, &news, calls));
-        if let Some(id) = &message.id
-            && self.writes.echoed(topic, id, calls)
-        {
+        self.echo(topic, message.id.as_deref(), calls);
+    }
+
+    /// A write of this page may have come back.
+    fn echo(&mut self, topic: &TopicName, id: Option<&str>, calls: &mut Calls) {
+        if id.is_some_and(|id| self.writes.echoed(topic, id, calls)) {
             self.tell_drafts(topic, calls);
         }
     }
@@ -208,6 +211,7 @@ impl Page {
         self.writes.see(deleted.version);
         let (topic, news) = (&deleted.topic, News::Nothing(deleted.topic.clone()));
         self.holding(topic, |held| held.tell(topic, deleted.version, deleted.stamp, &news, calls));
+        self.echo(topic, deleted.id.as_deref(), calls);
     }
 
     fn snapshot(&mut self, snapshot: &Snapshot, calls: &mut Calls) {

@@ -11,9 +11,16 @@ pub(crate) struct Shown<T> {
     server: Option<T>,
     pub(crate) version: Option<Version>,
     /// This page's own newest write, until it is confirmed.
-    draft: Option<T>,
+    draft: Option<Draft<T>>,
     /// The newest value is one that this build cannot read.
     pub(crate) unreadable: bool,
+}
+
+/// What this page has written.
+#[derive(Debug)]
+enum Draft<T> {
+    Value(T),
+    Clear,
 }
 
 impl<T> Default for Shown<T> {
@@ -25,7 +32,11 @@ impl<T> Default for Shown<T> {
 impl<T> Shown<T> {
     /// What to show.
     pub(crate) fn value(&self) -> Option<&T> {
-        self.draft.as_ref().or(self.server.as_ref())
+        match &self.draft {
+            Some(Draft::Value(value)) => Some(value),
+            Some(Draft::Clear) => None,
+            None => self.server.as_ref(),
+        }
     }
 
     /// What is shown is not confirmed.
@@ -33,9 +44,13 @@ impl<T> Shown<T> {
         self.draft.is_some()
     }
 
-    /// There is nothing, neither here nor on the server.
+    /// There is nothing to show: no value, also none that cannot be read.
     pub(crate) fn is_empty(&self) -> bool {
-        self.server.is_none() && self.draft.is_none() && !self.unreadable
+        match &self.draft {
+            Some(Draft::Value(_)) => false,
+            Some(Draft::Clear) => true,
+            None => self.server.is_none() && !self.unreadable,
+        }
     }
 }
 
@@ -62,7 +77,10 @@ impl<T: DeserializeOwned> Shown<T> {
             News::Drafts(_, drafts) if optimistic => {
                 let had = self.draft.is_some();
                 // What this page has encoded itself reads as what it was.
-                self.draft = drafts.last().and_then(|draft| serde_json::from_str(draft.data.get()).ok());
+                self.draft = drafts.last().and_then(|draft| match &draft.data {
+                    Some(data) => serde_json::from_str(data.get()).ok().map(Draft::Value),
+                    None => Some(Draft::Clear),
+                });
                 had || self.draft.is_some()
             }
             _ => false,

@@ -134,7 +134,8 @@ impl<T: DeserializeOwned + Clone> Rows<T> {
                 continue;
             }
             // What this page has encoded itself reads as what it was.
-            let Ok(value) = serde_json::from_str(draft.data.get()) else { continue };
+            let data = draft.data.as_ref().map(|data| serde_json::from_str(data.get()));
+            let Some(Ok(value)) = data else { continue };
             self.pending.push((self.next_key, (*draft.id).into(), value));
             self.next_key += 1;
         }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use leptos::prelude::*;
 use serde::Serialize;
+#[cfg(all(feature = "browser", target_arch = "wasm32"))]
+use tidings_wire::TopicKind;
 use tidings_wire::{Events, Kind, Local, Signal as SignalKind, State, TopicRef};
 
 use crate::{
@@ -16,6 +18,10 @@ pub struct UsePublish<T: Send + Sync + 'static> {
     /// Publishes a value. It is shown at once by the hooks of the page that hold the topic, unless they were told
     /// otherwise.
     pub publish: Callback<T>,
+    /// Clears the topic: its value is gone, at once here, and everywhere once the server has agreed. A State topic, whose
+    /// [clear rule](https://docs.rs/tidings/latest/tidings/struct.Serve.html#method.clear) decides, or a Local one; of
+    /// another kind `error` says that there is nothing to clear.
+    pub clear: Callback<()>,
     /// A write of this component is not confirmed yet.
     pub pending: Signal<bool>,
     /// The server was not reached with it and is asked again.
@@ -45,8 +51,8 @@ pub struct PublishError<T> {
     pub code: String,
     /// For people: the server's words.
     pub message: String,
-    /// What was not published: to be offered again.
-    pub value: T,
+    /// What was not published: to be offered again. `None` where the topic was to be cleared.
+    pub value: Option<T>,
 }
 
 impl<T> fmt::Display for PublishError<T> {
@@ -95,6 +101,8 @@ where
 /// - A refusal ends it: the newest value of the server is shown again, and `error` says why, in the server's words.
 /// - Where the server is not reached it is asked again, with growing delays, for as long as the component is there. A
 ///   write carries an id, so that it is published once however often it is sent.
+/// - `clear.run(())` takes a State topic's value away; all of the above holds for it too. Publishing again brings the topic
+///   back, so what a component remembers of the value is enough to undo a deletion.
 /// - Writes of a page to one topic are sent one after the other. Each carries the highest version that the page has
 ///   seen, so a second edit never loses to the first. Of a State topic's values that were not sent, only the newest is.
 ///
@@ -129,6 +137,7 @@ impl<T: Send + Sync + Clone + 'static> CanPublish for Local<T> {
         let local = use_local("use_publish", topic);
         UsePublish {
             publish: Callback::new(move |value| local.get_untracked().publish(value, now_ms())),
+            clear: Callback::new(move |()| local.get_untracked().clear()),
             pending: Signal::stored(false),
             retrying: Signal::stored(false),
             error: Signal::stored(None),
@@ -146,19 +155,22 @@ where
     let retrying = RwSignal::new(false);
     let error = RwSignal::new(None::<PublishError<T>>);
     #[cfg(all(feature = "browser", target_arch = "wasm32"))]
-    let publish = {
+    let write = {
         let (owner, _) = (crate::browser::new_owner(), context);
         on_cleanup(move || crate::browser::abandon(owner));
-        Callback::new(move |value: T| {
+        move |value: Option<T>| {
             error.set(None);
-            let fail = move |code: &str, message: String, value: T| {
+            let fail = move |code: &str, message: String, value: Option<T>| {
                 error.try_set(Some(PublishError { code: code.to_owned(), message, value }));
             };
             let name = match topic.with_untracked(|topic| topic.name().cloned()) {
                 Ok(name) => name,
                 Err(fault) => return fail("invalid-topic", fault.to_string(), value),
             };
-            let data = match serde_json::value::to_raw_value(&value) {
+            if value.is_none() && K::KIND != TopicKind::State {
+                return fail("wrong-kind", format!("{name} has no value to clear: only a State topic has"), value);
+            }
+            let data = match value.as_ref().map(serde_json::value::to_raw_value).transpose() {
                 Ok(data) => data,
                 Err(fault) => return fail("no-json", fault.to_string(), value),
             };
@@ -177,18 +189,19 @@ where
                 }
             });
             crate::browser::write(name, K::KIND, data, owner, sink);
-        })
+        }
     };
     #[cfg(not(all(feature = "browser", target_arch = "wasm32")))]
-    let publish = {
+    let write = {
         let _ = context;
-        Callback::new(move |_: T| {
+        move |_: Option<T>| {
             let name = topic.with_untracked(|topic| topic.as_str().to_owned());
             leptos::logging::warn!("use_publish: nothing is published to {name} while the server renders");
-        })
+        }
     };
     UsePublish {
-        publish,
+        publish: Callback::new(move |value| write(Some(value))),
+        clear: Callback::new(move |()| write(None)),
         pending: Signal::derive(move || writes.get() > 0),
         retrying: retrying.into(),
         error: error.into(),

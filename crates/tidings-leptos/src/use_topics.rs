@@ -132,8 +132,8 @@ impl UseTopicsOptions {
     }
 }
 
-/// A pattern's rows by name.
-struct Rows<T: 'static>(BTreeMap<TopicName, TopicRow<T>>);
+/// A pattern's rows by name, and whether each is shown.
+struct Rows<T: 'static>(BTreeMap<TopicName, (TopicRow<T>, bool)>);
 
 impl<T> Default for Rows<T> {
     fn default() -> Self {
@@ -148,20 +148,29 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Rows<T> {
             let Some(topic) = &item.topic else { continue };
             let row = TopicRow::new(topic);
             row.shown.update(|shown| shown.paint(item));
-            self.0.insert(topic.clone(), row);
+            self.0.insert(topic.clone(), (row, true));
         }
     }
 
     /// Acts on what the page tells of one topic: its row hears of it and no other. Says whether a row came or went.
     fn tell(&mut self, topic: &TopicName, news: &News, optimistic: bool) -> bool {
         let known = self.0.get(topic).cloned();
-        let row = known.clone().unwrap_or_else(|| TopicRow::new(topic));
+        let row = known.as_ref().map_or_else(|| TopicRow::new(topic), |(row, _)| row.clone());
         row.shown.maybe_update(|shown| shown.tell(news, optimistic));
-        match (known, row.shown.with_untracked(Shown::is_empty)) {
-            (Some(_), true) => self.0.remove(topic).is_some(),
-            (None, false) => self.0.insert(topic.clone(), row).is_none(),
-            _ => false,
+        let (is_empty, is_pending) = row.shown.with_untracked(|shown| (shown.is_empty(), shown.is_pending()));
+        let was_shown = known.is_some_and(|(_, was_shown)| was_shown);
+        if is_empty && !is_pending {
+            self.0.remove(topic);
+        } else {
+            // Cleared here, and not confirmed: not shown, and kept for the case that the server refuses.
+            self.0.insert(topic.clone(), (row, !is_empty));
         }
+        was_shown == is_empty
+    }
+
+    /// Those that have something to show.
+    fn shown(&self) -> impl Iterator<Item = &TopicRow<T>> {
+        self.0.values().filter(|(_, is_shown)| *is_shown).map(|(row, _)| row)
     }
 }
 
@@ -185,7 +194,7 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Rows<T> {
 ///     }
 /// }
 /// ```
-/// Topics that begin later join by themselves; a topic that loses its value loses its row. Each row has its value and
+/// Topics that begin later join by themselves; a topic that loses its value, or is cleared by this page, loses its row. Each row has its value and
 /// its version; what is derived of many rows reads each of them, and is computed again when one of them changes.
 ///
 /// # Server-Side Rendering
@@ -223,15 +232,15 @@ where
     }
     let version = Memo::new(move |_| {
         // The rows by themselves: the list is not held while each of them is looked at.
-        let rows: Vec<_> = rows.with(|rows| rows.0.values().cloned().collect());
+        let rows: Vec<_> = rows.with(|rows| rows.shown().cloned().collect());
         rows.iter().filter_map(TopicRow::version).max()
     });
     UseTopics {
         age_s: age_s(held.context, move || version.get().map(Version::ms), painted.as_ref()),
         version: version.into(),
-        rows: Signal::derive(move || rows.with(|rows| rows.0.values().cloned().collect())),
+        rows: Signal::derive(move || rows.with(|rows| rows.shown().cloned().collect())),
         status: Signal::derive(move || match held.status.get() {
-            TopicStatus::Live if rows.with(|rows| rows.0.is_empty()) => TopicStatus::Missing,
+            TopicStatus::Live if rows.with(|rows| rows.shown().next().is_none()) => TopicStatus::Missing,
             status => status,
         }),
     }

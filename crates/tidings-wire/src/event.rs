@@ -97,6 +97,9 @@ pub struct Deleted {
     pub stamp: u64,
     /// As in [`Message`].
     pub index: u64,
+    /// The publish id, where one was given: the writer's own echo.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<Box<str>>,
 }
 
 /// Continuity on a topic, or on all of a pattern, cannot be shown, or messages are lost. What is retained follows.

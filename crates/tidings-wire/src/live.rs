@@ -4,7 +4,7 @@
 //! itself; [`Change`] by `202`, and its results arrive on the stream as
 //! [`Joined`](crate::event::Joined); [`Publish`] by [`Published`], or by a status and a [`Failure`].
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{Pattern, TopicName, Version};
@@ -89,8 +89,14 @@ pub struct Publish {
     /// never loses to the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<Version>,
-    /// The payload.
-    pub data: Box<RawValue>,
+    /// The payload, `null` included. Without one a State topic is cleared.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub data: Option<Box<RawValue>>,
+}
+
+/// A field that is there is a payload, whatever it holds: `null` clears nothing.
+fn present<'de, D: Deserializer<'de>>(data: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Box::<RawValue>::deserialize(data).map(Some)
 }
 
 /// What came of a [`Publish`].
@@ -116,4 +122,19 @@ pub struct FailureError {
     pub code: String,
     /// For people: names the fault and what to do.
     pub message: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_of_null_is_a_write_and_one_of_nothing_clears() {
+        let read = |text: &str| serde_json::from_str::<Publish>(text).map(|publish| publish.data);
+        let null = read(r#"{"topic":"a","id":"x","data":null}"#).unwrap();
+        assert_eq!(null.as_ref().map(|data| data.get()), Some("null"));
+        assert!(read(r#"{"topic":"a","id":"x"}"#).unwrap().is_none());
+        let clear = Publish { topic: TopicName::new("a").unwrap(), id: "x".into(), seen: None, data: None };
+        assert_eq!(serde_json::to_string(&clear).unwrap(), r#"{"topic":"a","id":"x"}"#);
+    }
 }

@@ -104,7 +104,7 @@ impl Entry {
 
     fn deleted(&self) -> String {
         let (topic, version, stamp, index) = (self.topic.clone(), self.version, self.stamp, self.index);
-        json(&event::Deleted { topic, version, stamp, index })
+        json(&event::Deleted { topic, version, stamp, index, id: self.id.clone() })
     }
 }
 

@@ -237,7 +237,16 @@ impl Hub {
     /// # Errors
     /// [`PublishError::Kind`] on a topic of another kind; the other [`PublishError`]s.
     pub fn clear(&self, topic: &str) -> Result<Published, PublishError> {
-        self.shared.publish(topic, Publication::default(), |kind| match kind {
+        self.clear_with(topic, PublishOptions::default())
+    }
+
+    /// [`clear`](Self::clear) with options.
+    ///
+    /// # Errors
+    /// As for [`clear`](Self::clear).
+    pub fn clear_with(&self, topic: &str, options: PublishOptions) -> Result<Published, PublishError> {
+        let PublishOptions { from, id, seen } = options;
+        self.shared.publish(topic, Publication { payload: None, from, id, seen, local: false }, |kind| match kind {
             TopicKind::State => Ok(()),
             _ => Err("only a State topic has a value to clear"),
         })
@@ -262,6 +271,24 @@ impl Hub {
             tracing::debug!(%topic, %error, "a write was refused");
         }
         written
+    }
+
+    /// Clears a State topic from outside: asks who may ([`Serve::clear`](crate::Serve::clear)), and clears.
+    ///
+    /// # Errors
+    /// [`WriteError`]; nothing was cleared then.
+    pub fn clear_as(
+        &self,
+        who: &Principal,
+        topic: &TopicName,
+        options: PublishOptions,
+    ) -> Result<Published, WriteError> {
+        if self.served(topic).is_some_and(|served| (served.clear)(who, topic)) {
+            return Ok(self.clear_with(topic.as_str(), options)?);
+        }
+        let error = WriteError::Forbidden { topic: topic.clone() };
+        tracing::debug!(%topic, %error, "a topic was not cleared");
+        Err(error)
     }
 
     fn try_write(

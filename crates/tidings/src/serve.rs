@@ -48,6 +48,7 @@ pub(crate) struct Served {
     pub(crate) keep: Keep,
     pub(crate) read: Rule,
     pub(crate) write: Rule,
+    pub(crate) clear: Rule,
     pub(crate) check: Check,
 }
 
@@ -68,7 +69,7 @@ pub struct Family {
     pub keep: Keep,
 }
 
-/// Everybody may: a rule for [`Serve::read`] and [`Serve::write`].
+/// Everybody may: a rule for [`Serve::read`], [`Serve::write`] and [`Serve::clear`].
 #[must_use]
 pub fn anyone(_: &Principal, _: &TopicName) -> bool {
     true
@@ -116,8 +117,9 @@ impl Hub {
         let family = topic.family();
         let pattern = family.pattern().expect("checked at compile time").clone();
         let check: Check = Arc::new(|body| check::<K::Payload>(body, |_| Ok(())));
-        let (read, write): (Rule, Rule) = (Arc::new(nobody), Arc::new(nobody));
-        let served = Served { pattern, kind: K::KIND, keep: topic.keep(), read, write, check };
+        let closed: Rule = Arc::new(nobody);
+        let (read, write, clear) = (closed.clone(), closed.clone(), closed);
+        let served = Served { pattern, kind: K::KIND, keep: topic.keep(), read, write, clear, check };
         let serve = Serve { hub: self, served, typed: PhantomData };
         serve.register();
         serve
@@ -168,6 +170,13 @@ impl<K: Kind> Serve<'_, K> {
     #[allow(clippy::must_use_candidate, reason = "the rule holds at once; chaining is a choice")]
     pub fn write(mut self, rule: impl Fn(&Principal, &TopicName) -> bool + Send + Sync + 'static) -> Self {
         self.served.write = Arc::new(rule);
+        self.registered()
+    }
+
+    /// Who may clear a State topic, from outside. A right of its own: who may change a value may not yet take it away.
+    #[allow(clippy::must_use_candidate, reason = "the rule holds at once; chaining is a choice")]
+    pub fn clear(mut self, rule: impl Fn(&Principal, &TopicName) -> bool + Send + Sync + 'static) -> Self {
+        self.served.clear = Arc::new(rule);
         self.registered()
     }
 

@@ -169,3 +169,40 @@ async fn a_refused_call_makes_no_topic() {
     assert!(hub.clear("undeclared").is_err());
     assert!(hub.topics().is_empty(), "{:?}", hub.topics());
 }
+
+#[tokio::test]
+async fn who_may_write_may_not_yet_clear() {
+    let hub = hub();
+    let clear = |who: &Principal, topic: &str| hub.clear_as(who, &name(topic), PublishOptions::default());
+    hub.serve(TITLE).read(anyone).write(anyone);
+    write(&hub, &ada(), "board/7/title", r#"{"text":"a"}"#).unwrap();
+    assert!(matches!(clear(&ada(), "board/7/title"), Err(WriteError::Forbidden { .. })));
+    assert_eq!(hub.value(&TITLE.at(7)), Some(Title { text: "a".to_owned() }));
+
+    hub.serve(TITLE)
+        .read(anyone)
+        .write(anyone)
+        .clear(|who, topic| who.name().is_some() && topic.as_str() != "board/8/title");
+    assert!(matches!(clear(&Principal::anonymous(), "board/7/title"), Err(WriteError::Forbidden { .. })));
+    assert!(matches!(clear(&ada(), "board/8/title"), Err(WriteError::Forbidden { .. })));
+    assert!(matches!(clear(&ada(), "undeclared"), Err(WriteError::Forbidden { .. })));
+    clear(&ada(), "board/7/title").unwrap();
+    assert_eq!(hub.value(&TITLE.at(7)), None);
+
+    hub.serve(TALK).clear(anyone);
+    let refused = clear(&ada(), "talk/lobby");
+    assert!(matches!(refused, Err(WriteError::Publish(PublishError::Kind { .. }))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_clear_with_an_id_clears_once() {
+    let hub = hub();
+    hub.serve(TITLE).clear(anyone);
+    hub.publish(&TITLE.at(7), &Title { text: "a".to_owned() }).unwrap();
+    let clear = || hub.clear_as(&ada(), &name("board/7/title"), PublishOptions::default().with_id("once")).unwrap();
+    let first = clear();
+    // Somebody has written since: a retry takes nothing away.
+    hub.publish(&TITLE.at(7), &Title { text: "b".to_owned() }).unwrap();
+    assert_eq!(clear(), first);
+    assert_eq!(hub.value(&TITLE.at(7)), Some(Title { text: "b".to_owned() }));
+}

@@ -10,6 +10,8 @@ export const PUBLISH = /\/_tidings\/publish$/;
 /** Where a page says what it holds from now on. */
 export const CHANGE = /\/_tidings\/change$/;
 
+export type Column = 'todo' | 'doing' | 'done';
+
 export class Board {
   readonly home: Home;
   readonly cards: Locator;
@@ -42,7 +44,32 @@ export class Board {
     return new Card(this.page.locator(`[data-card="${number}"]`), number);
   }
 
-  figure(name: 'cards' | 'chars' | 'pending'): Locator {
+  /** The numbers of a column's cards, from above. */
+  async column(name: Column): Promise<number[]> {
+    const cards = this.page.locator(`[data-column="${name}"] [data-card]`);
+    return (await cards.evaluateAll((all) => all.map((each) => each.getAttribute('data-card')))).map(Number);
+  }
+
+  /** Waits until the columns hold these cards, from above. */
+  async stands(columns: Record<Column, number[]>): Promise<void> {
+    const now = async () => ({
+      todo: await this.column('todo'),
+      doing: await this.column('doing'),
+      done: await this.column('done'),
+    });
+    await expect.poll(now).toEqual(columns);
+  }
+
+  /** What is told to who cannot see it. */
+  get said(): Locator {
+    return this.page.locator('[data-said]');
+  }
+
+  get undo(): Locator {
+    return this.page.getByRole('button', { name: 'Undo', exact: true });
+  }
+
+  figure(name: 'cards' | 'chars' | 'pending' | 'done'): Locator {
     return this.page.locator(`[data-figure="${name}"] .num`);
   }
 
@@ -67,9 +94,31 @@ export class Card {
     this.error = root.locator('.card-error');
   }
 
-  async rename(title: string): Promise<void> {
+  get grip(): Locator {
+    return this.root.getByRole('button', { name: `Move card ${this.number}` });
+  }
+
+  get input(): Locator {
+    return this.root.getByLabel(`Title of card ${this.number}`);
+  }
+
+  /** What somebody else has written over. */
+  get loss(): Locator {
+    return this.root.locator('.loss');
+  }
+
+  /** Begins to write the title. */
+  async edit(): Promise<void> {
     await this.root.getByRole('button', { name: `Rename card ${this.number}` }).click();
-    await this.root.getByLabel(`Title of card ${this.number}`).fill(title);
+  }
+
+  async remove(): Promise<void> {
+    await this.root.getByRole('button', { name: `Delete card ${this.number}` }).click();
+  }
+
+  async rename(title: string): Promise<void> {
+    await this.edit();
+    await this.input.fill(title);
     await this.root.getByRole('button', { name: 'Save' }).click();
   }
 

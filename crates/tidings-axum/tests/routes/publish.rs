@@ -1,8 +1,11 @@
 //! A page's writes: their answers, and that a retry writes once.
 
-use crate::support::{Client, Site, error_code, text};
+use crate::support::{Client, Site, VALUE, error_code, text};
 use http::StatusCode;
-use tidings::wire::{OriginTag, Version, live::Published};
+use tidings::{
+    anyone,
+    wire::{OriginTag, Version, event::Event, live::Published},
+};
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 const PATH: &str = "/_tidings/publish";
@@ -44,7 +47,8 @@ async fn a_refused_write_says_why() {
     let cases: [(&str, u16, &str); 8] = [
         (&long_id, 400, "bad-id"),
         (r#"{"topic":"demo/log","id":"","data":"a"}"#, 400, "bad-id"),
-        (r#"{"topic":"demo/log","id":"a"}"#, 400, "bad-request"),
+        // Without data it is a clear, which is a right of its own.
+        (r#"{"topic":"demo/log","id":"a"}"#, 403, "forbidden"),
         (r#"{"topic":"demo/*","id":"a","data":"a"}"#, 400, "bad-request"),
         (r#"{"topic":"demo/log","id":"a","data":7}"#, 422, "wrong-shape"),
         (&long_text, 422, "invalid"),
@@ -60,4 +64,41 @@ async fn a_refused_write_says_why() {
     let plain = site.post(PATH, &[("content-type", "text/plain")], r#"{"topic":"demo/log"}"#).await;
     assert_eq!(error_code(plain).await, (StatusCode::UNSUPPORTED_MEDIA_TYPE, "wrong-content-type".to_owned()));
     assert!(site.hub.topics().iter().all(|topic| topic.published == 0), "{:?}", site.hub.topics());
+}
+
+#[tokio::test]
+async fn a_page_and_a_plain_client_clear_what_they_may() {
+    let site = Site::new();
+    site.hub.serve(VALUE).read(anyone).write(anyone).clear(anyone);
+    let mut client = Client::new(site.get("/live?topic=demo/value", &[]).await);
+    publish(&site, r#"{"topic":"demo/value","id":"a","data":7}"#).await;
+    client.until("snapshot 7").await;
+    let clear = r#"{"topic":"demo/value","id":"b"}"#;
+    let first = publish(&site, clear).await;
+    assert_eq!(publish(&site, clear).await, first, "a retry clears once");
+    let Event::Deleted(deleted) = until_deleted(&mut client).await else { unreachable!() };
+    assert_eq!((deleted.version, deleted.id.as_deref()), (first.version, Some("b")));
+
+    publish(&site, r#"{"topic":"demo/value","id":"c","data":8}"#).await;
+    client.until("8").await;
+    let foreign = site.delete("/api/topics/demo/value", &[("sec-fetch-site", "cross-site")]).await;
+    assert_eq!(error_code(foreign).await, (StatusCode::FORBIDDEN, "foreign-origin".to_owned()));
+    assert_eq!(site.hub.value(&VALUE.at()), Some(8));
+    let answer = site.delete("/api/topics/demo/value", &[]).await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    let answer = text(answer).await;
+    let Event::Deleted(deleted) = until_deleted(&mut client).await else { unreachable!() };
+    assert!(answer.contains(&deleted.version.to_string()), "{answer}");
+    assert_eq!((site.hub.value(&VALUE.at()), deleted.id), (None, None));
+    let closed = site.delete("/api/topics/demo/secret", &[]).await;
+    assert_eq!(error_code(closed).await, (StatusCode::FORBIDDEN, "forbidden".to_owned()));
+}
+
+async fn until_deleted(client: &mut Client) -> Event {
+    loop {
+        let event = client.event().await;
+        if matches!(event, Event::Deleted(_)) {
+            return event;
+        }
+    }
 }

@@ -76,6 +76,10 @@ impl Site {
         self.send(request("POST", path, headers, Body::from(body.to_owned()))).await
     }
 
+    pub(crate) async fn delete(&self, path: &str, headers: &[(&str, &str)]) -> Response<Body> {
+        self.send(request("DELETE", path, headers, Body::empty())).await
+    }
+
     pub(crate) async fn open(&self, call: u64, hold: Vec<Hold>) -> Client {
         let body = serde_json::to_string(&Open { wire: 1, call, page: None, hold }).unwrap();
         let response = self.post("/_tidings/live", &[("content-type", "application/json")], &body).await;

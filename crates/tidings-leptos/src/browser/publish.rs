@@ -34,8 +34,8 @@ pub(crate) fn new_owner() -> u64 {
     OWNERS.replace(OWNERS.get() + 1)
 }
 
-/// Writes to a topic; the sink is told how it fares.
-pub(crate) fn write(topic: TopicName, kind: TopicKind, data: Box<RawValue>, owner: u64, sink: Sink) {
+/// Writes to a topic, or clears it without data; the sink is told how it fares.
+pub(crate) fn write(topic: TopicName, kind: TopicKind, data: Option<Box<RawValue>>, owner: u64, sink: Sink) {
     let (Some(driver), Some(id)) = (driver(), random_id()) else {
         let message =
             "there is no live context, or no randomness: call `provide_live()` in the root component".to_owned();

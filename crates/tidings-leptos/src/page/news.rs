@@ -38,7 +38,8 @@ pub(crate) struct Item {
 #[derive(Debug, Clone)]
 pub(crate) struct Draft {
     pub(crate) id: Rc<str>,
-    pub(crate) data: Rc<RawValue>,
+    /// `None` clears the topic.
+    pub(crate) data: Option<Rc<RawValue>>,
 }
 
 /// How a write fares.

@@ -84,7 +84,8 @@ fn component() -> (Sink, Heard) {
             News::Joined => "joined".to_owned(),
             News::Refused => "refused".to_owned(),
             News::Drafts(_, drafts) => {
-                let drafts: Vec<_> = drafts.iter().map(|draft| draft.data.get()).collect();
+                let drafts: Vec<_> =
+                    drafts.iter().map(|draft| draft.data.as_ref().map_or("clear", |data| data.get())).collect();
                 format!("drafts {}", drafts.join(" "))
             }
             News::Write(fate) => match fate {
@@ -305,7 +306,7 @@ fn values_come_and_go() {
     let (_, heard) = value(&mut page, "a", None);
     open(&mut page);
     hear(&mut page, &snapshot("a", Some(3)), None);
-    let deleted = Deleted { topic: name("a"), version: version(4), stamp: 4, index: 4 };
+    let deleted = Deleted { topic: name("a"), version: version(4), stamp: 4, index: 4, id: None };
     hear(&mut page, &Event::Deleted(deleted), Some(4));
     hear(&mut page, &joined(1, &["a"]), Some(4));
     assert_eq!(*heard.borrow(), ["3", "nothing", "joined"]);

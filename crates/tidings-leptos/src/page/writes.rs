@@ -25,7 +25,8 @@ pub(crate) struct Write {
     /// Random: the same in each try.
     pub(crate) id: Rc<str>,
     pub(crate) kind: TopicKind,
-    pub(crate) data: Box<RawValue>,
+    /// `None` clears the topic.
+    pub(crate) data: Option<Box<RawValue>>,
     /// Which component: see [`Writes::abandon`].
     pub(crate) owner: u64,
     /// Told how it fares.
@@ -88,7 +89,7 @@ impl Writes {
             calls.push((sink, News::Write(Fate::Failed(FailureError { code: "too-many-writes".to_owned(), message }))));
             return false;
         }
-        let draft = Draft { id, data: data.into() };
+        let draft = Draft { id, data: data.map(Rc::from) };
         queue.push_back(Written { draft, kind, owner, sink, stage: Stage::Waiting, wanted: true });
         self.sending.insert(topic.clone())
     }
@@ -102,7 +103,7 @@ impl Writes {
             return None;
         };
         next.stage = Stage::Sent;
-        let data = RawValue::from_string(next.draft.data.get().to_owned()).ok()?;
+        let data = next.draft.data.as_deref().map(RawValue::to_owned);
         Some(Publish { topic: topic.clone(), id: (*next.draft.id).into(), seen: self.seen, data })
     }
 

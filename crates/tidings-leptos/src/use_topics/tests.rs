@@ -29,7 +29,7 @@ fn item(card: u64, at: u64, value: &str) -> News {
 }
 
 fn drafts(card: u64, values: &[&str]) -> News {
-    let draft = |value: &&str| Draft { id: (*value).into(), data: raw(value).into() };
+    let draft = |value: &&str| Draft { id: (*value).into(), data: Some(raw(value).into()) };
     News::Drafts(name(card), values.iter().map(draft).collect::<Rc<[_]>>())
 }
 
@@ -53,7 +53,7 @@ impl Drawn {
     }
 
     fn draw_row(&mut self, card: u64) {
-        let row = self.rows.with_untracked(|rows| rows.0[&name(card)].clone());
+        let row = self.rows.with_untracked(|rows| rows.0[&name(card)].0.clone());
         let drawn = Arc::new(AtomicU32::new(0));
         self.row.push((card, drawn.clone()));
         self.effects.push(ImmediateEffect::new_isomorphic(move || {
@@ -74,7 +74,7 @@ impl Drawn {
     }
 
     fn values(&self) -> Vec<String> {
-        self.rows.with_untracked(|rows| rows.0.values().filter_map(TopicRow::get).collect())
+        self.rows.with_untracked(|rows| rows.shown().filter_map(TopicRow::get).collect())
     }
 }
 
@@ -129,8 +129,30 @@ fn what_cannot_be_read_keeps_its_row_and_says_so() {
     let newer = Version::new(2, 0, OriginTag::from_low_bits(1));
     let data: Box<RawValue> = serde_json::from_str("{\"later\":1}").unwrap();
     drawn.tell(&News::Item(Item { topic: name(1), version: newer, stamp: 2, data: data.into() }));
-    let row = drawn.rows.with_untracked(|rows| rows.0[&name(1)].clone());
+    let row = drawn.rows.with_untracked(|rows| rows.0[&name(1)].0.clone());
     assert_eq!((row.get().as_deref(), row.is_incompatible()), (Some("first"), true));
     drawn.tell(&item(1, 3, "third"));
     assert_eq!((row.get().as_deref(), row.is_incompatible()), (Some("third"), false));
+}
+
+#[test]
+fn a_row_that_the_page_clears_goes_at_once_and_is_back_when_it_is_refused() {
+    let owner = Owner::new();
+    owner.set();
+    let mut drawn = Drawn::new(RwSignal::new(Rows::default()));
+    drawn.tell(&item(1, 1, "first"));
+    drawn.tell(&item(2, 2, "second"));
+    drawn.draw_row(1);
+    let cleared = |card| News::Drafts(name(card), Rc::from([Draft { id: "x".into(), data: None }]));
+    let lists = drawn.counts().0;
+    drawn.tell(&cleared(1));
+    assert_eq!((drawn.values(), drawn.counts().0), (vec!["second".to_owned()], lists + 1));
+    drawn.tell(&drafts(1, &[]));
+    assert_eq!((drawn.values(), drawn.counts().0), (vec!["first".to_owned(), "second".to_owned()], lists + 2));
+    // Agreed to, in the order in which the page hears it.
+    drawn.tell(&cleared(1));
+    drawn.tell(&News::Nothing(name(1)));
+    drawn.tell(&drafts(1, &[]));
+    assert_eq!(drawn.values(), ["second"]);
+    assert_eq!(drawn.rows.with_untracked(|rows| rows.0.len()), 1, "nothing is kept of it");
 }

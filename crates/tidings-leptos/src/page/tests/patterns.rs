@@ -109,7 +109,7 @@ fn a_write_is_shown_by_patterns_too() {
     let (_, heard) = rows(&mut page, "a/*", None);
     let (sink, _) = component();
     let mut calls = Calls::new();
-    let write = Write { id: "1".into(), kind: TopicKind::State, data: raw(1), owner: 0, sink };
+    let write = Write { id: "1".into(), kind: TopicKind::State, data: Some(raw(1)), owner: 0, sink };
     page.write(&name("a/1"), write, &mut calls);
     tell(calls);
     let (_, late) = rows(&mut page, "a/**", None);

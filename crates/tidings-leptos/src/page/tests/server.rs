@@ -177,7 +177,7 @@ async fn a_pattern_follows_its_topics_and_a_write_comes_back() {
     let topic = name(TITLE.at(1, 1).as_str());
     served.page.write(
         &topic,
-        Write { id: "w".into(), kind: TopicKind::State, data: raw(13), owner: 0, sink },
+        Write { id: "w".into(), kind: TopicKind::State, data: Some(raw(13)), owner: 0, sink },
         &mut calls,
     );
     tell(calls);
@@ -194,4 +194,36 @@ async fn a_pattern_follows_its_topics_and_a_write_comes_back() {
     assert_eq!(*all.borrow(), ["11", "joined", "12", "drafts 13", "13", "drafts "]);
     let topic = served.hub.topics().into_iter().find(|info| info.topic == topic).unwrap();
     assert_eq!(topic.published, 2, "what was sent twice is published once");
+}
+
+#[tokio::test]
+async fn a_topic_that_a_page_clears_is_gone_for_all_and_comes_back_with_the_next_value() {
+    let mut served = Served::new();
+    served.hub.serve(TITLE).read(tidings::anyone).write(tidings::anyone).clear(tidings::anyone);
+    let card = TITLE.at(1, 1);
+    served.hub.publish(&card, &11).unwrap();
+    let (_, all) = value(&mut served.page, "board/1/card/*/title", None);
+    served.open().await;
+    for (id, data) in [("c", None), ("d", Some(raw(12)))] {
+        let (sink, fate) = component();
+        let topic = name(card.as_str());
+        let mut calls = Calls::new();
+        let write = Write { id: id.into(), kind: TopicKind::State, data, owner: 0, sink };
+        served.page.write(&topic, write, &mut calls);
+        tell(calls);
+        // The first answer is lost on its way back, and nothing is cleared twice.
+        for _ in 0..2 {
+            let publish = served.page.write_request(&topic).unwrap();
+            let response = served.post("/publish", serde_json::to_string(&publish).unwrap()).await;
+            assert_eq!(response.status(), 200);
+        }
+        while fate.borrow().is_empty() {
+            served.read().await;
+        }
+        assert_eq!(*fate.borrow(), ["done"]);
+    }
+    assert_eq!(*all.borrow(), ["11", "joined", "drafts clear", "nothing", "drafts ", "drafts 12", "12", "drafts "]);
+    assert_eq!(served.hub.value(&card), Some(12));
+    let info = served.hub.topics().into_iter().find(|info| info.topic == name(card.as_str())).unwrap();
+    assert_eq!(info.published, 3, "one value, its deletion, another value");
 }

@@ -30,7 +30,8 @@ fn an_older_snapshot_or_deletion_changes_nothing() {
     let (_, heard) = value(&mut page, "a", Some(painted("a", &[7], 7)));
     open(&mut page);
     hear(&mut page, &snapshot("a", Some(5)), None);
-    let deleted = |stamp| Event::Deleted(Deleted { topic: name("a"), version: version(stamp), stamp, index: 1 });
+    let deleted =
+        |stamp| Event::Deleted(Deleted { topic: name("a"), version: version(stamp), stamp, index: 1, id: None });
     hear(&mut page, &deleted(6), None);
     assert_eq!(*heard.borrow(), Vec::<String>::new());
     hear(&mut page, &deleted(8), None);

@@ -6,13 +6,24 @@ const OWNER: u64 = 1;
 
 /// A component that writes; says what it was told, and whether somebody has to begin sending.
 fn write(page: &mut Page, topic: &str, kind: TopicKind, number: u64) -> (Heard, bool) {
+    send(page, topic, kind, &format!("id-{number}"), Some(raw(number)))
+}
+
+/// A component that clears a State topic.
+fn clear(page: &mut Page, topic: &str, id: &str) -> Heard {
+    send(page, topic, TopicKind::State, id, None).0
+}
+
+fn send(page: &mut Page, topic: &str, kind: TopicKind, id: &str, data: Option<Box<RawValue>>) -> (Heard, bool) {
     let (sink, heard) = component();
     let mut calls = Calls::new();
-    let id = format!("id-{number}");
-    let begin =
-        page.write(&name(topic), Write { id: id.into(), kind, data: raw(number), owner: OWNER, sink }, &mut calls);
+    let begin = page.write(&name(topic), Write { id: id.into(), kind, data, owner: OWNER, sink }, &mut calls);
     tell(calls);
     (heard, begin)
+}
+
+fn deleted_as(topic: &str, stamp: u64, id: &str) -> Event {
+    Event::Deleted(Deleted { topic: name(topic), version: version(stamp), stamp, index: stamp, id: Some(id.into()) })
 }
 
 fn answer(page: &mut Page, topic: &str, id: &str, stamp: u64) {
@@ -50,7 +61,7 @@ fn a_write_is_shown_at_once_and_confirmed_by_its_echo() {
     let (fate, begin) = write(&mut page, "a", TopicKind::State, 7);
     assert!(begin, "somebody has to send it");
     let asked = page.write_request(&name("a")).unwrap();
-    assert_eq!((asked.data.get(), &*asked.id, asked.seen), ("7", "id-7", Some(version(1))));
+    assert_eq!((asked.data.as_ref().unwrap().get(), &*asked.id, asked.seen), ("7", "id-7", Some(version(1))));
     // The echo may come before the answer.
     hear(&mut page, &message_as("a", 9, Some("id-7")), Some(9));
     assert_eq!(*shown.borrow(), ["drafts 7", "9", "drafts "]);
@@ -200,4 +211,43 @@ fn what_a_lost_past_had_accepted_does_not_stay_pending() {
     hear(&mut page, &snapshot("a", None), None);
     assert_eq!(*fate.borrow(), ["done"]);
     assert_eq!(*shown.borrow(), ["drafts 7", "drafts ", "gap rewound", "nothing"]);
+}
+
+#[test]
+fn a_clear_is_shown_at_once_and_confirmed_by_its_echo() {
+    let (mut page, shown) = live();
+    let fate = clear(&mut page, "a", "gone");
+    let asked = page.write_request(&name("a")).unwrap();
+    assert_eq!((asked.data.is_none(), &*asked.id, asked.seen), (true, "gone", Some(version(1))));
+    // The answer is lost; the echo is enough, and it is not sent again.
+    hear(&mut page, &deleted_as("a", 9, "gone"), Some(9));
+    unreached(&mut page, "a", "gone");
+    assert!(page.write_request(&name("a")).is_none());
+    assert_eq!(*fate.borrow(), ["done"]);
+    assert_eq!(*shown.borrow(), ["drafts clear", "nothing", "drafts "]);
+}
+
+#[test]
+fn a_refused_clear_brings_the_servers_value_back() {
+    let (mut page, shown) = live();
+    let fate = clear(&mut page, "a", "gone");
+    page.write_request(&name("a"));
+    refuse(&mut page, "a", "gone");
+    assert_eq!(*fate.borrow(), ["failed invalid"]);
+    assert_eq!(*shown.borrow(), ["drafts clear", "drafts "], "the value was never taken away");
+}
+
+#[test]
+fn a_value_after_a_clear_goes_out_after_it() {
+    let (mut page, shown) = live();
+    let cleared = clear(&mut page, "a", "gone");
+    page.write_request(&name("a"));
+    let (back, _) = write(&mut page, "a", TopicKind::State, 7);
+    answer(&mut page, "a", "gone", 50);
+    let second = page.write_request(&name("a")).unwrap();
+    assert_eq!((&*second.id, second.seen), ("id-7", Some(version(50))));
+    answer(&mut page, "a", "id-7", 51);
+    hear(&mut page, &message_as("a", 51, Some("id-7")), Some(51));
+    assert_eq!((cleared.borrow().join(" "), back.borrow().join(" ")), ("done".to_owned(), "done".to_owned()));
+    assert_eq!(shown.borrow().last().unwrap(), "drafts ");
 }
