@@ -197,9 +197,7 @@ impl<M: DeserializeOwned + Send + Sync + 'static> Rows<M> {
 ///     view! {
 ///         <p>{move || keys.get()}" here"</p>
 ///         <ul><For each=move || rows.get() key=|row| (row.key().to_owned(), row.id().to_owned()) let:row>
-///             <li data-fading={let row = row.clone(); move || row.is_fading().then_some("")}>
-///                 {move || row.meta().map(|meta| meta.name)}
-///             </li>
+///             <li>{move || row.meta().map(|meta| meta.name)}</li>
 ///         </For></ul>
 ///     }
 /// }
