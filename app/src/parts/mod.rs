@@ -28,4 +28,4 @@ pub(crate) use lines::Lines;
 pub(crate) use messages::Messages;
 pub(crate) use notices::Notices;
 pub(crate) use vitals::VitalsPanel;
-pub(crate) use whois::WhoIsHere;
+pub(crate) use whois::{Lookers, WhoIsHere};
