@@ -175,6 +175,65 @@ pub async fn say(
     }
 }
 
+/// Says something in a room of the chat.
+///
+/// # Errors
+/// When the line breaks a rule, or comes too fast after others; the text comes back with the reason.
+#[server(prefix = "/fn", endpoint = "say_in")]
+pub async fn say_in(
+    /// Which room.
+    room: String,
+    /// One line of plain text.
+    text: String,
+) -> Result<(), Refused> {
+    let kept: String = text.chars().take(4 * crate::topics::MESSAGE_CHARS_MAX).collect();
+    let refuse = |reason: String| {
+        status_of_refusal();
+        Refused { reason, text: kept.clone() }
+    };
+    let hub = use_context::<tidings::Hub>().ok_or_else(|| refuse("this server runs without a hub".to_owned()))?;
+    let guest = guest().map_err(refuse)?;
+    crate::chat::say(&hub, &guest, &room, &text).map_err(refuse)
+}
+
+/// A guest takes another name and colour, for all tabs of the browser.
+///
+/// # Errors
+/// When the name breaks a rule; it comes back with the reason.
+#[server(prefix = "/fn", endpoint = "be_called")]
+pub async fn be_called(
+    /// One line of plain text.
+    name: String,
+    /// One of the colours, by its number.
+    colour: u8,
+) -> Result<crate::guest::Guest, Refused> {
+    use crate::guest::{COLOURS, Guest, Guests, NAME_CHARS_MAX, check_name};
+    let kept: String = name.chars().take(4 * NAME_CHARS_MAX).collect();
+    let refuse = |reason: String| {
+        status_of_refusal();
+        Refused { reason, text: kept.clone() }
+    };
+    let before = guest().map_err(refuse)?;
+    check_name(&name).map_err(refuse)?;
+    if usize::from(colour) >= COLOURS.len() {
+        return Err(refuse(format!("there are {} colours, from 0 on", COLOURS.len())));
+    }
+    let guest = Guest { name, colour, ..before };
+    let cookie = use_context::<Guests>().and_then(|guests| guests.set_cookie(&guest));
+    let (Some(cookie), Some(response)) = (cookie, use_context::<leptos_axum::ResponseOptions>()) else {
+        return Err(refuse("this server knows no guests".to_owned()));
+    };
+    response.append_header(http::header::SET_COOKIE, cookie);
+    Ok(guest)
+}
+
+/// Who asks.
+#[cfg(feature = "ssr")]
+fn guest() -> Result<crate::guest::Guest, String> {
+    let unknown = "this browser has sent no cookie of ours: allow cookies, and load the page again";
+    use_context().ok_or_else(|| unknown.to_owned())
+}
+
 /// Makes a card with the lowest number that is free.
 ///
 /// # Errors

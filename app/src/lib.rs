@@ -7,8 +7,10 @@
 
 pub mod api;
 pub mod board;
+pub mod chat;
 pub mod cluster;
 mod format;
+pub mod guest;
 #[cfg(feature = "ssr")]
 pub mod node;
 mod pages;
@@ -26,7 +28,7 @@ use tidings_leptos::provide_live;
 
 pub use site::Site;
 
-use pages::{Board, Cluster, Home, NotFound};
+use pages::{Board, Chat, Cluster, Home, NotFound};
 use parts::{Footer, Header, Notices};
 
 /// The document around the app.
@@ -59,6 +61,7 @@ pub fn App() -> impl IntoView {
     provide_meta_context();
     provide_live();
     let site = site::provide_site();
+    guest::provide_me();
     view! {
         <Router>
             <a class="skip" href="#main" rel="external">"Skip to the content"</a>
@@ -67,6 +70,7 @@ pub fn App() -> impl IntoView {
                 <Routes fallback=NotFound>
                     <Route path=StaticSegment("") view=Home/>
                     <Route path=(StaticSegment("board"), ParamSegment("board")) view=Board/>
+                    <Route path=(StaticSegment("chat"), ParamSegment("room")) view=Chat/>
                     <Route path=StaticSegment("cluster") view=Cluster/>
                 </Routes>
             </main>

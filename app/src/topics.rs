@@ -1,11 +1,13 @@
 //! The topics of the app: declared once, for server and browser.
 
 use serde::{Deserialize, Serialize};
-use tidings_wire::{Events, Local, NodeName, State, TopicName, topics};
+use tidings_wire::{Events, Local, NodeName, Signal, State, TopicName, topics};
 
 use crate::{
     board::{Column, Place},
+    chat::Line,
     cluster::Sees,
+    guest::{COLOURS, check_name},
 };
 
 topics! {
@@ -25,6 +27,10 @@ topics! {
     pub PLACE(board: u32, card: u32): State<Place> = "board/{board}/card/{card}/place";
     /// What happened on a board.
     pub ACTIVITY(board: u32): Events<Message> = "board/{board}/activity" keep 50, "1d";
+    /// What was said in a room of the chat.
+    pub CHAT(room: String): Events<Line> = "chat/{room}" keep 100, "1d";
+    /// Nothing is published here: who looks at the page of the cluster is present on it.
+    pub LOOKS: Signal<bool> = "cluster/looks";
     /// The card that a visitor has picked: of one page alone.
     pub PICKED(board: u32): Local<u32> = "board/{board}/picked";
 }
@@ -67,7 +73,7 @@ pub fn check_title(title: &String) -> Result<(), String> {
     check_line("title", title, TITLE_CHARS_MAX)
 }
 
-fn check_line(what: &str, text: &str, most: usize) -> Result<(), String> {
+pub(crate) fn check_line(what: &str, text: &str, most: usize) -> Result<(), String> {
     let chars = text.chars().count();
     if text.trim().is_empty() {
         Err(format!("a {what} needs some text"))
@@ -94,6 +100,38 @@ pub struct Vitals {
     pub memory_bytes: u64,
     /// Streams that are open on this node.
     pub streams: u64,
+}
+
+/// What a guest who is present says of itself: on a board, in a room, on the page of the cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Here {
+    /// The guest's name.
+    pub name: String,
+    /// The guest's colour.
+    pub colour: u8,
+    /// Is writing a line.
+    #[serde(default)]
+    pub typing: bool,
+    /// Has another tab in front.
+    #[serde(default)]
+    pub away: bool,
+    /// Which node serves the page.
+    #[serde(default)]
+    pub node: Option<NodeName>,
+}
+
+impl Here {
+    /// The rule for what may be shown; the error is for who said it.
+    ///
+    /// # Errors
+    /// What is wrong, and what is allowed.
+    pub fn check(self) -> Result<Self, String> {
+        check_name(&self.name)?;
+        if usize::from(self.colour) >= COLOURS.len() {
+            return Err(format!("there are {} colours, from 0 on", COLOURS.len()));
+        }
+        Ok(self)
+    }
 }
 
 /// What a visitor said.

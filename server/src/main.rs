@@ -14,7 +14,7 @@ mod stop;
 
 use std::{net::SocketAddr, process::ExitCode};
 
-use app::node::NodeOptions;
+use app::{guest::Guests, node::NodeOptions};
 use axum::serve::{Listener as _, ListenerExt as _};
 use clap::Parser as _;
 use tidings::Hub;
@@ -59,12 +59,21 @@ async fn run(config: Config) -> Result<(), String> {
     let hub = Hub::solo(&config.node).map_err(|error| format!("TIDINGS_NODE={}: {error}", config.node))?;
     serve_topics(&hub);
     let faults = engine::connect(&hub, &config.cluster, config.secret.as_deref()).await?;
+    let no_randomness = |error| format!("the system gives no randomness: {error}");
+    let secret =
+        config.secret.as_deref().map(Secret::from_text).map_or_else(Secret::random, Ok).map_err(no_randomness)?;
+    let is_secure = config.url.as_deref().is_some_and(|url| url.starts_with("https:"));
+    let guests = Guests::new(secret.clone(), is_secure);
     let options = LiveOptions::default()
         .build(&site.build)
         .beat(config.beat())
         .origins(config.origins.clone())
-        .secret(config.secret.as_deref().map(Secret::from_text));
-    let live = Live::new(hub.clone(), options).map_err(|error| format!("the system gives no randomness: {error}"))?;
+        .identify({
+            let guests = guests.clone();
+            move |parts| guests.principal(&parts.headers)
+        })
+        .secret(Some(secret));
+    let live = Live::new(hub.clone(), options).map_err(no_randomness)?;
     let streams = live.clone();
     let options = NodeOptions::new(move || streams.open_streams())
         .clustered(config.cluster.engine != engine::Engine::Solo)
@@ -74,7 +83,8 @@ async fn run(config: Config) -> Result<(), String> {
     let addr = listener.local_addr().map_err(|error| error.to_string())?;
     let url = config.url.clone().unwrap_or_else(|| format!("http://{addr}"));
     let demo = faults.zip(config.cluster.demo_token.clone());
-    let parts = routes::Parts { site: &site, live: &live, node: &node, url: &url, engine: config.cluster.engine, demo };
+    let engine = config.cluster.engine;
+    let parts = routes::Parts { site: &site, live: &live, guests: &guests, node: &node, url: &url, engine, demo };
     let router = routes::router(parts);
     // Before the first request, once nothing can fail any more.
     banner::print(&hub, config.cluster.engine, &url, addr);
@@ -103,16 +113,37 @@ async fn run(config: Config) -> Result<(), String> {
 
 /// What this app serves, and to whom.
 fn serve_topics(hub: &Hub) {
-    use app::topics::{ACTIVITY, COLUMN, MESSAGES, Message, PLACE, TITLE, check_title, is_board, is_card};
-    use tidings::anyone;
+    use app::{
+        chat::is_room,
+        topics::{
+            ACTIVITY, CHAT, COLUMN, Here, LOOKS, MESSAGES, Message, PLACE, TITLE, check_title, is_board, is_card,
+        },
+    };
+    use tidings::{Principal, anyone};
+    // Who is present is a guest whom the server has made, and is so under its own id.
+    let is_me = |who: &Principal, key: &str| who.name() == Some(key);
+    let says = |_: &Principal, here: Here| here.check();
     app::node::serve_topics(hub);
-    let of_a_card = |_: &tidings::Principal, topic: &tidings::wire::TopicName| is_card(topic);
+    let of_a_card = |_: &Principal, topic: &tidings::wire::TopicName| is_card(topic);
     hub.serve(MESSAGES).read(anyone).write(anyone).validate(Message::check);
     // A card is deleted by clearing its fields.
     hub.serve(TITLE).read(anyone).write(of_a_card).clear(of_a_card).validate(check_title);
     hub.serve(COLUMN).read(anyone).write(of_a_card).clear(of_a_card);
     hub.serve(PLACE).read(anyone).write(of_a_card).clear(of_a_card);
-    hub.serve(ACTIVITY).read(anyone).write(|_, topic| is_board(topic)).validate(Message::check);
+    hub.serve(ACTIVITY)
+        .read(anyone)
+        .write(|_, topic| is_board(topic))
+        .validate(Message::check)
+        .see_presences(|_, topic| is_board(topic))
+        .be_present(move |who, topic, key| is_board(topic) && is_me(who, key))
+        .meta(says);
+    // Lines carry who said them: only the server writes.
+    hub.serve(CHAT)
+        .read(|_, topic| is_room(topic))
+        .see_presences(|_, topic| is_room(topic))
+        .be_present(move |who, topic, key| is_room(topic) && is_me(who, key))
+        .meta(says);
+    hub.serve(LOOKS).see_presences(anyone).be_present(move |who, _, key| is_me(who, key)).meta(says);
 }
 
 async fn listen(addr: SocketAddr) -> Result<impl axum::serve::Listener<Addr = SocketAddr>, String> {

@@ -1,6 +1,11 @@
 //! The routes of the app: pages, server functions, streams, topics, files.
 
-use app::{Site as SiteContext, api::SERVER_FN_PREFIX, node::NodeHandle};
+use app::{
+    Site as SiteContext,
+    api::SERVER_FN_PREFIX,
+    guest::{Guest, Guests},
+    node::NodeHandle,
+};
 use axum::{
     Router,
     body::Body,
@@ -12,8 +17,8 @@ use axum::{
 use http::{HeaderValue, header};
 use leptos::prelude::*;
 use leptos_axum::{LeptosRoutes as _, generate_route_list, handle_server_fns_with_context};
-use tidings::{Faults, wire::live::DEFAULT_PREFIX};
-use tidings_axum::{Live, metrics_routes, page_routes, plain_routes, same_origin, topic_routes};
+use tidings::{Faults, Principal, wire::live::DEFAULT_PREFIX};
+use tidings_axum::{Live, metrics_routes, page_routes, plain_routes, presence_routes, same_origin, topic_routes};
 use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer, services::ServeDir};
 
 use crate::{engine::Engine, health, nodes, site::Site};
@@ -25,6 +30,7 @@ const FOREVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000,
 pub(crate) struct Parts<'a> {
     pub(crate) site: &'a Site,
     pub(crate) live: &'a Live,
+    pub(crate) guests: &'a Guests,
     pub(crate) node: &'a NodeHandle,
     /// How visitors reach the app.
     pub(crate) url: &'a str,
@@ -38,6 +44,7 @@ pub(crate) struct Parts<'a> {
 struct AppState {
     options: LeptosOptions,
     live: Live,
+    guests: Guests,
     node: NodeHandle,
     site: SiteContext,
     demo: Option<app::node::Demo>,
@@ -51,7 +58,7 @@ impl axum::extract::FromRef<AppState> for LeptosOptions {
 
 /// All routes.
 pub(crate) fn router(parts: Parts<'_>) -> Router {
-    let Parts { site, live, node, url, engine, demo } = parts;
+    let Parts { site, live, guests, node, url, engine, demo } = parts;
     let context = SiteContext {
         node: live.hub().node_name().clone(),
         engine: engine.as_str().to_owned(),
@@ -59,7 +66,8 @@ pub(crate) fn router(parts: Parts<'_>) -> Router {
         url: url.to_owned(),
     };
     let demo = demo.map(|(faults, token)| app::node::Demo::new(faults, token));
-    let state = AppState { options: site.options.clone(), live: live.clone(), node: node.clone(), site: context, demo };
+    let (options, live_state, guests, node) = (site.options.clone(), live.clone(), guests.clone(), node.clone());
+    let state = AppState { options, live: live_state, guests, node, site: context, demo };
     let pages = Router::new()
         .route(&format!("{SERVER_FN_PREFIX}/{{*name}}"), post(server_fn))
         .leptos_routes_with_handler(generate_route_list(app::App), page)
@@ -73,6 +81,7 @@ pub(crate) fn router(parts: Parts<'_>) -> Router {
         .nest(DEFAULT_PREFIX, page_routes(live.clone()))
         .merge(plain_routes(live.clone()))
         .merge(topic_routes(live.clone()))
+        .merge(presence_routes(live.clone()))
         .merge(health::routes(live.clone()))
         .merge(nodes::routes(live.clone(), engine))
         .merge(metrics_routes(live.clone()))
@@ -85,26 +94,39 @@ pub(crate) fn router(parts: Parts<'_>) -> Router {
 /// Renders a page, or says that there is none.
 async fn page(State(state): State<AppState>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let context = context(&state, &parts);
+    let known = state.guests.guest(&parts.headers);
+    // Who comes for the first time is somebody from the first painted byte on.
+    let newcomer = if known.is_none() { state.guests.newcomer(&parts.headers).ok() } else { None };
+    let cookie = newcomer.as_ref().and_then(|guest| state.guests.set_cookie(guest));
+    let context = context(&state, known.or(newcomer));
     let options = state.options.clone();
     let render = leptos_axum::render_app_to_stream_with_context(context, move || app::shell(options.clone()));
-    render(Request::from_parts(parts, body)).await
+    let mut response = render(Request::from_parts(parts, body)).await;
+    if let Some(cookie) = cookie {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
 }
 
 /// Runs a server function.
 async fn server_fn(State(state): State<AppState>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let context = context(&state, &parts);
+    let context = context(&state, state.guests.guest(&parts.headers));
     handle_server_fns_with_context(context, Request::<Body>::from_parts(parts, body)).await.into_response()
 }
 
 /// What components and server functions find in their context.
-fn context(state: &AppState, parts: &http::request::Parts) -> impl Fn() + Clone + Send + Sync + 'static {
-    let (state, who) = (state.clone(), state.live.principal(parts));
+fn context(state: &AppState, guest: Option<Guest>) -> impl Fn() + Clone + Send + Sync + 'static {
+    let who = guest.as_ref().map_or_else(Principal::anonymous, |guest| Principal::named(&guest.id));
+    let state = state.clone();
     move || {
         provide_context(state.live.hub().clone());
         provide_context(state.live.paint(who.clone()));
         provide_context(who.clone());
+        provide_context(state.guests.clone());
+        if let Some(guest) = &guest {
+            provide_context(guest.clone());
+        }
         provide_context(state.node.clone());
         provide_context(state.site.clone());
         if let Some(demo) = &state.demo {
@@ -126,10 +148,11 @@ fn files(site: &Site, folder: &str, hashed: bool) -> axum::routing::MethodRouter
     }))
 }
 
-/// A page is asked for anew each time. Not `no-store`: that would keep it out of the browser's back-forward cache.
+/// A page is asked for anew each time, and is of its visitor. Not `no-store`: that would keep it out of the browser's
+/// back-forward cache.
 async fn revalidate(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
-    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache"));
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-cache"));
     response
 }
 

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use leptos_meta::{Meta, Title};
 
 use crate::{
-    parts::{Faults, Links, Map, Nodes, Totals, use_cluster},
+    parts::{Faults, Links, Lookers, Map, Nodes, Totals, use_cluster},
     site::{DemoMode, Site},
 };
 
@@ -23,6 +23,7 @@ pub(crate) fn Cluster() -> impl IntoView {
         {site.map(|site| {
             let cluster = use_cluster(&site);
             view! {
+                <Lookers/>
                 <div class="bench cluster-bench">
                     <Map cluster/>
                     <Totals cluster/>

@@ -19,6 +19,7 @@ pub(crate) fn Header() -> impl IntoView {
                     <ul>
                         <li><A href="/" exact=true>"Home"</A></li>
                         <li><A href="/board/1">"Board"</A></li>
+                        <li><A href="/chat/lobby">"Chat"</A></li>
                         <li><A href="/cluster">"Cluster"</A></li>
                     </ul>
                 </nav>

@@ -3,7 +3,7 @@
 //! ```no_run
 //! use axum::Router;
 //! use tidings::Hub;
-//! use tidings_axum::{Live, LiveOptions, page_routes, plain_routes, topic_routes, same_origin};
+//! use tidings_axum::{Live, LiveOptions, page_routes, plain_routes, presence_routes, same_origin, topic_routes};
 //! use tidings::wire::live::DEFAULT_PREFIX;
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -12,6 +12,7 @@
 //!     .nest(DEFAULT_PREFIX, page_routes(live.clone()))
 //!     .merge(plain_routes(live.clone()))
 //!     .merge(topic_routes(live.clone()))
+//!     .merge(presence_routes(live.clone()))
 //!     // The app's own forms and server functions are protected by the same rule.
 //!     .layer(axum::middleware::from_fn_with_state(live.clone(), same_origin));
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
@@ -48,6 +49,8 @@ mod metrics;
 mod origin;
 mod page_id;
 mod paint;
+mod presence;
+mod presence_routes;
 mod rights;
 mod routes;
 mod stream;
@@ -63,4 +66,5 @@ pub use live::{Identify, Live, LiveOptions};
 pub use metrics::metrics_routes;
 pub use origin::same_origin;
 pub use page_id::Secret;
+pub use presence_routes::presence_routes;
 pub use routes::{page_routes, plain_routes, topic_routes};

@@ -158,6 +158,8 @@ pub(crate) struct Inbox {
     pub(crate) beat: bool,
     /// What its principal may read has changed.
     pub(crate) rights: bool,
+    /// A list of who is present has changed.
+    pub(crate) presence: bool,
     /// Say goodbye, with the delay in milliseconds after which to come back.
     pub(crate) bye: Option<u32>,
     /// The page has opened another stream.
@@ -166,7 +168,8 @@ pub(crate) struct Inbox {
 
 impl Inbox {
     fn is_empty(&self) -> bool {
-        self.changes.is_empty() && !self.beat && !self.rights && self.bye.is_none() && !self.replaced
+        let is_told = self.beat || self.rights || self.presence || self.replaced;
+        self.changes.is_empty() && !is_told && self.bye.is_none()
     }
 }
 
@@ -366,7 +369,7 @@ impl Inner {
 }
 
 impl Outside {
-    fn tell(&self, what: impl FnOnce(&mut Inbox)) {
+    pub(crate) fn tell(&self, what: impl FnOnce(&mut Inbox)) {
         what(&mut self.inbox.lock().unwrap_or_else(PoisonError::into_inner));
         self.waker.wake();
     }

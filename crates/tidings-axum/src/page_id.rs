@@ -38,6 +38,37 @@ impl Secret {
         Ok(Self(bytes))
     }
 
+    /// Signs a text of the app, a cookie's for example: who does not know the secret cannot make one up. The purpose keeps
+    /// apart what is signed for one thing and what for another. 22 characters of base64url.
+    ///
+    /// ```
+    /// # use tidings_axum::Secret;
+    /// let secret = Secret::from_text("at least 32 random bytes");
+    /// let mac = secret.sign("guest", "ann");
+    /// assert!(secret.is_signed("guest", "ann", &mac) && !secret.is_signed("guest", "bob", &mac));
+    /// ```
+    #[must_use]
+    pub fn sign(&self, purpose: &str, text: &str) -> String {
+        URL_SAFE_NO_PAD.encode(&self.text_mac(purpose, text).finalize().into_bytes()[..MAC_BYTES])
+    }
+
+    /// Whether [`sign`](Self::sign) gave this for that text. Takes as long for a wrong one as for the right one.
+    #[must_use]
+    pub fn is_signed(&self, purpose: &str, text: &str, mac: &str) -> bool {
+        let mac = URL_SAFE_NO_PAD.decode(mac).ok().filter(|mac| mac.len() == MAC_BYTES);
+        mac.is_some_and(|mac| self.text_mac(purpose, text).verify_truncated_left(&mac).is_ok())
+    }
+
+    /// Under a key of the purpose's own: nothing that is signed here is a page id, or signed for another purpose.
+    fn text_mac(&self, purpose: &str, text: &str) -> Hmac<Sha256> {
+        let mut key = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes a key of any length");
+        key.update(b"text of the app: ");
+        key.update(purpose.as_bytes());
+        let mut mac = Hmac::<Sha256>::new_from_slice(&key.finalize().into_bytes()).expect("of any length");
+        mac.update(text.as_bytes());
+        mac
+    }
+
     /// Issues an id: 128 random bits and their MAC (HMAC-SHA-256, RFC 2104, cut to 128 bits) together with node and
     /// principal; a dot; the node's name, which `hello` tells as well.
     pub(crate) fn issue(&self, node: &NodeName, who: &Principal) -> Result<String, getrandom::Error> {
@@ -75,6 +106,18 @@ impl Secret {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_is_signed_for_one_purpose_by_one_secret() {
+        let secret = Secret::random().unwrap();
+        let mac = secret.sign("guest", "ann");
+        assert!(secret.is_signed("guest", "ann", &mac));
+        assert!(!secret.is_signed("guest", "bob", &mac) && !secret.is_signed("invitation", "ann", &mac));
+        assert!(!Secret::random().unwrap().is_signed("guest", "ann", &mac), "another cluster's");
+        for wrong in ["", "A", &mac[..4], &format!("{mac}AAAA")] {
+            assert!(!secret.is_signed("guest", "ann", wrong), "{wrong:?}");
+        }
+    }
 
     #[test]
     fn a_page_id_is_of_use_to_its_principal_alone() {

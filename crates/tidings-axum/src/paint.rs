@@ -5,7 +5,8 @@ use std::sync::Arc;
 use tidings::{
     Entry, Principal,
     wire::{
-        Cursor, Paint, Painted, PaintedItem, Pattern, SharedPaint, TopicKind, TopicName, Want, live::PAGE_TOPICS_MAX,
+        Cursor, Paint, Painted, PaintedItem, PaintedPresent, Pattern, SharedPaint, TopicKind, TopicName, Want,
+        live::PAGE_TOPICS_MAX,
     },
 };
 
@@ -54,6 +55,11 @@ impl Paint for HubPaint {
         });
         let items = items.take(PAGE_TOPICS_MAX).collect();
         Some(Painted { topic: pattern.clone(), items, cursor, now_ms: hub.now_ms() })
+    }
+
+    fn paint_present(&self, topic: &TopicName) -> Option<PaintedPresent> {
+        let may_see = self.live.may_see_presences(&self.who, topic);
+        may_see.then(|| PaintedPresent { topic: topic.clone(), entries: self.live.present(topic) })
     }
 }
 

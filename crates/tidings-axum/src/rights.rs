@@ -87,7 +87,7 @@ impl StreamBody {
     /// Everything up to the cursor was handed out.
     fn apply_rights(&mut self, cursor: &str) {
         let before: HashSet<_> = self.reader.topics().cloned().collect();
-        let mut result = Joined { call: RIGHTS_CALL, live: Vec::new(), refused: Vec::new() };
+        let mut result = Joined { absent: self.presence_rights(), ..Joined::of(RIGHTS_CALL) };
         let mut wanted = Vec::new();
         let held: Vec<Pattern> = self.reader.holds().collect();
         let refused = std::mem::take(&mut self.rights.refused);
@@ -144,7 +144,7 @@ impl StreamBody {
                 self.event(name::SNAPSHOT, None, &Snapshot { topic: topic.clone(), value });
             }
         }
-        let told = !(result.live.is_empty() && result.refused.is_empty());
+        let told = !(result.live.is_empty() && result.refused.is_empty() && result.absent.is_empty());
         if told && self.page.is_some() {
             self.event(name::JOINED, Some(cursor), &result);
         }

@@ -34,6 +34,9 @@ const REQUEST_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// has its topic, id and version around the payload.
 const BODY_SLACK_BYTES: usize = 2048;
 
+/// What stands before a topic's name in its address.
+const TOPICS: &str = "/api/topics/";
+
 /// The routes of pages, to be nested under a prefix: [`DEFAULT_PREFIX`](tidings::wire::live::DEFAULT_PREFIX) unless the
 /// hooks are told another.
 pub fn page_routes<S>(live: Live) -> Router<S> {
@@ -84,7 +87,7 @@ async fn open(State(live): State<Live>, request: Request) -> Result<Response, Ap
     let text = hello(&live, Some(page.clone()));
     let reader = reader(&live, &who)?;
     let mut body = StreamBody::new(live.clone(), who, Some(page), reader, text).ok_or_else(ApiError::draining)?;
-    body.change(Change { call: open.call, hold: open.hold, ..Change::default() });
+    body.change(Change { call: open.call, hold: open.hold, presence: open.presence, ..Change::default() });
     Ok(event_stream(body))
 }
 
@@ -182,7 +185,7 @@ struct Item {
 
 async fn read_topic(State(live): State<Live>, request: Request) -> Result<Response, ApiError> {
     let (parts, _) = request.into_parts();
-    let topic = topic_of(&parts.uri)?;
+    let topic = topic_of(&parts.uri, TOPICS)?;
     let hub = live.hub();
     let forbidden = || {
         let message = format!("{topic} cannot be read by you: it is not declared, or closed to you");
@@ -203,7 +206,7 @@ async fn read_topic(State(live): State<Live>, request: Request) -> Result<Respon
 
 async fn write_topic(State(live): State<Live>, request: Request) -> Result<Response, ApiError> {
     crate::origin::check(request.headers(), request.uri(), &live.options().origins)?;
-    let topic = topic_of(request.uri())?;
+    let topic = topic_of(request.uri(), TOPICS)?;
     require_json(request.headers())?;
     let (parts, body) = request.into_parts();
     let who = live.principal(&parts);
@@ -267,8 +270,8 @@ fn not_ours(topic: &TopicName) -> Result<(), ApiError> {
 
 /// The topic as it stands in the path. A name needs no escapes in a URL, so none are undone: an escape is an error
 /// that names its segment, instead of a second spelling.
-fn topic_of(uri: &Uri) -> Result<TopicName, ApiError> {
-    let (_, topic) = uri.path().split_once("/api/topics/").unwrap_or_default();
+pub(crate) fn topic_of(uri: &Uri, prefix: &str) -> Result<TopicName, ApiError> {
+    let (_, topic) = uri.path().split_once(prefix).unwrap_or_default();
     Ok(TopicName::new(topic)?)
 }
 

@@ -22,6 +22,7 @@ use tidings::{
 
 use crate::{
     live::{Live, Outside},
+    presence::Attendance,
     rights::Rights,
 };
 
@@ -36,12 +37,14 @@ const CURSOR_CALL: u64 = 0;
 pub(crate) struct StreamBody {
     pub(crate) live: Live,
     key: usize,
-    outside: Arc<Outside>,
+    pub(crate) outside: Arc<Outside>,
     who: Principal,
     /// On a live stream, the page's id; a plain one has none, and is told less.
     pub(crate) page: Option<String>,
     pub(crate) reader: Reader,
     pub(crate) rights: Rights,
+    /// Boxed, for many a page asks nothing of presence.
+    pub(crate) attendance: Option<Box<Attendance>>,
     /// Newest call that named a topic or pattern: an older one that arrives late changes nothing.
     calls: HashMap<Pattern, u64>,
     /// Results of calls, until the reader has caught up with them.
@@ -56,13 +59,14 @@ impl StreamBody {
     /// A stream that begins with this text. `None` while the node is draining.
     pub(crate) fn new(live: Live, who: Principal, page: Option<String>, reader: Reader, text: String) -> Option<Self> {
         let (key, outside) = live.enter(reader.waker(), page.as_deref(), who.clone())?;
-        let (rights, calls, results, batch) = Default::default();
-        Some(Self { live, key, outside, who, page, reader, rights, calls, results, batch, text, ended: false })
+        let (rights, attendance, calls, results, batch) = Default::default();
+        let ended = false;
+        Some(Self { live, key, outside, who, page, reader, rights, attendance, calls, results, batch, text, ended })
     }
 
     /// Adds and releases topics, as a page asks.
     pub(crate) fn change(&mut self, change: Change) {
-        let Change { call, hold, release, .. } = change;
+        let Change { call, hold, release, presence, .. } = change;
         if self.page.is_some() {
             self.event(name::JOINING, None, &Joining { call });
         }
@@ -93,8 +97,13 @@ impl StreamBody {
             live.retain(|name| *name != topic);
             refused.push(Refused { topic, reason: RefusedReason::Limit });
         }
-        self.results.insert(call, Joined { call, live, refused });
+        let absent = self.change_presence(call, presence);
+        self.results.insert(call, Joined { call, live, refused, absent });
         self.forget_released_calls();
+    }
+
+    pub(crate) fn who(&self) -> &Principal {
+        &self.who
     }
 
     pub(crate) fn may_read(&self, topic: &TopicName) -> bool {
@@ -121,6 +130,9 @@ impl StreamBody {
         let Some(inbox) = self.outside.take() else { return false };
         for change in inbox.changes {
             self.change(change);
+        }
+        if inbox.presence {
+            self.tell_presences();
         }
         if inbox.beat {
             // Answered once everything before it is handed out: its cursor then covers nothing unread.

@@ -30,6 +30,7 @@
 //! | [`use_topics`] | the values of all State topics of a pattern, row by row |
 //! | [`use_log`] | the messages of an Events topic, or of a Local one |
 //! | [`use_publish`] | writing to a topic: shown at once, confirmed or undone |
+//! | [`use_presence`] | who is here, and being here: typing, editing, away |
 //! | [`use_connection`] | how the page's stream is doing |
 //!
 //! Each takes a topic, a closure that makes one, or a signal of one: when the name changes, the subscription moves.
@@ -47,6 +48,9 @@
 //!   topic where each of them matters.
 //! - What a page has just written is shown before the server has it. Where that must not be, say
 //!   `optimistic(false)`, or look at `pending`.
+//! - Who is present is told within a moment, and is never exact: a page that was cut stands in the list, fading, for some
+//!   seconds. Decide nothing by it that has to be right, such as who owns a lock.
+//! - A meta goes to everybody who may see the list. Put nothing into it that a list does not show.
 
 #[cfg_attr(not(all(feature = "browser", target_arch = "wasm32")), allow(dead_code, reason = "a browser drives it"))]
 mod backoff;
@@ -62,6 +66,7 @@ mod status;
 mod topic;
 mod use_connection;
 mod use_log;
+mod use_presence;
 mod use_publish;
 mod use_topic;
 mod use_topics;
@@ -74,6 +79,7 @@ pub use status::{Link, TopicStatus};
 pub use topic::{ByClosure, ByValue, IntoTopic, IntoTopics};
 pub use use_connection::{UseConnection, use_connection};
 pub use use_log::{HasLog, LogItem, LogRow, UseLog, UseLogOptions, use_log, use_log_with_options};
+pub use use_presence::{PresenceRow, UsePresence, use_hidden, use_presence};
 pub use use_publish::{CanPublish, PublishError, UsePublish, use_publish};
 pub use use_topic::{HasValue, UseTopic, UseTopicOptions, use_topic, use_topic_with_options};
 pub use use_topics::{TopicRow, UseTopics, UseTopicsOptions, use_topics, use_topics_with_options};

@@ -2,6 +2,7 @@
 //! what has to be asked of the server. The browser's part feeds it events and sends its requests.
 
 mod answer;
+mod attendance;
 mod held;
 mod news;
 mod writes;
@@ -26,6 +27,7 @@ pub(crate) use answer::Answer;
 pub(crate) use news::{Calls, Depth, Draft, Fate, Item, News, Sink};
 pub(crate) use writes::Write;
 
+use attendance::Attendance;
 use held::Held;
 use writes::Writes;
 
@@ -54,6 +56,7 @@ pub(crate) struct Page {
     /// What nobody holds any more, unless somebody does again before the next call.
     released: Vec<Pattern>,
     writes: Writes,
+    pub(crate) attendance: Attendance,
 }
 
 impl Page {
@@ -105,7 +108,7 @@ impl Page {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.held.values().all(|held| held.sinks.is_empty())
+        self.held.values().all(|held| held.sinks.is_empty()) && self.attendance.is_empty()
     }
 
     /// The request that opens a stream, with all topics.
@@ -117,7 +120,8 @@ impl Page {
             self.forget(&pattern);
         }
         let hold = self.held.iter_mut().map(|(pattern, held)| held.request(pattern, self.call, true)).collect();
-        Open { wire: WIRE_VERSION, call: self.call, page: self.last_page.clone(), hold }
+        let presence = self.attendance.open();
+        Open { wire: WIRE_VERSION, call: self.call, page: self.last_page.clone(), hold, presence }
     }
 
     /// The request with all changes since the last one; `None` where there are none, or no stream to change.
@@ -134,11 +138,12 @@ impl Page {
         let all = &mut self.held;
         let hold: Vec<_> =
             added.iter().filter_map(|pattern| Some(all.get_mut(pattern)?.request(pattern, call, false))).collect();
-        if hold.is_empty() && release.is_empty() {
+        let presence = self.attendance.change();
+        if hold.is_empty() && release.is_empty() && presence.is_empty() {
             return None;
         }
         self.call = call;
-        Some(Change { page, call, hold, release })
+        Some(Change { page, call, hold, release, presence })
     }
 
     fn forget(&mut self, pattern: &Pattern) {
@@ -173,6 +178,8 @@ impl Page {
             // The next cursor may lie below this one.
             Event::Rewound => self.cursor = None,
             Event::Joined(joined) => self.joined(joined, id.as_ref(), calls),
+            Event::Present(present) => self.attendance.present(present, calls),
+            Event::Presence(diff) => self.attendance.diff(diff, calls),
             _ => {}
         }
         if let (Event::Message(Message { topic, .. }) | Event::Deleted(Deleted { topic, .. }), Some(id)) = (event, &id)
@@ -253,6 +260,7 @@ impl Page {
                 held.refuse(joined.call, self.cursor.as_ref(), calls);
             }
         }
+        joined.absent.iter().for_each(|refused| self.attendance.refuse(refused, calls));
     }
 
     /// Everything that the page holds and that names this topic.

@@ -43,6 +43,8 @@ pub(crate) struct LiveContext {
     pub(crate) rewound: RwSignal<u32>,
     /// The server is of another build than the page.
     pub(crate) outdated: RwSignal<bool>,
+    /// Another tab is in front, or the screen is off.
+    pub(crate) hidden: RwSignal<bool>,
     /// How many events the stream has brought; grows when something came, and only then.
     pub(crate) heard: RwSignal<u32>,
     /// The Local topics of the page.
@@ -79,6 +81,7 @@ pub fn provide_live_with_options(options: LiveOptions) {
         retry_at_ms: RwSignal::new(None),
         rewound: RwSignal::new(0),
         outdated: RwSignal::new(false),
+        hidden: RwSignal::new(false),
         heard: RwSignal::new(0),
         locals: StoredValue::new(Locals::new()),
     };

@@ -11,11 +11,15 @@
 //! | `complete` | [`Complete`] | a pattern's snapshots are through: a key that was not among them is gone |
 //! | `joining` | [`Joining`] | what follows belongs to this call, too |
 //! | `joined` | [`Joined`] | how the topics of one call fared |
+//! | `present` | [`Present`] | everybody who is on a topic: what a page that watches it begins with, and begins again |
+//! | `presence` | [`PresenceDiff`] | who has come, gone or changed there since |
 //! | `beat` | `{}` | the stream lives and has read all up to its `id:`; a page's watchdog waits for it |
 //! | `bye` | [`Bye`] | the node closes the stream; come back, to any node |
 //!
 //! Messages, `deleted`, `joined` and `beat` carry the cursor as `id:`. What prepares a topic (`gap`, `snapshot`,
 //! `rewound`, `complete`) carries none: a cut in between resumes from before it.
+//!
+//! `present` and `presence` are outside of the cursor: a stream that is opened again begins with the list.
 //!
 //! A stream holds topics by name, and by [`Pattern`]: a plain name is the pattern of itself alone, and has the same
 //! JSON. A pattern's snapshot is one unit: `snapshot` for each State topic of it that has a value, then `complete`. It
@@ -25,7 +29,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{Pattern, TopicName, Version};
+use crate::{Pattern, PresenceEntry, TopicName, Version};
 
 /// The stream is open.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -185,6 +189,53 @@ pub struct Joined {
     /// Topics and patterns that were refused.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<Refused>,
+    /// What was refused of presence.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub absent: Vec<PresenceRefused>,
+}
+
+impl Joined {
+    /// The result of a call of which nothing is known yet.
+    #[must_use]
+    pub fn of(call: u64) -> Self {
+        Self { call, live: Vec::new(), refused: Vec::new(), absent: Vec::new() }
+    }
+}
+
+/// Somebody was not tracked, or a topic's list is not shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PresenceRefused {
+    /// Where.
+    pub topic: TopicName,
+    /// Who; absent where it is the list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Box<str>>,
+    /// Why.
+    pub reason: RefusedReason,
+    /// For people: names the fault and what to do.
+    pub message: String,
+}
+
+/// Everybody who is present on a topic, by key and id. It replaces what was told before.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Present {
+    /// Which topic.
+    pub topic: TopicName,
+    /// Who is there.
+    pub entries: Vec<PresenceEntry>,
+}
+
+/// What has changed of a topic's list.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PresenceDiff {
+    /// Which topic.
+    pub topic: TopicName,
+    /// Who has come, or is different now: takes the place of what had its key and id.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub joins: Vec<PresenceEntry>,
+    /// Who has gone: key and id.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leaves: Vec<(Box<str>, Box<str>)>,
 }
 
 /// A topic or pattern that was not added.
@@ -203,8 +254,10 @@ pub struct Refused {
 pub enum RefusedReason {
     /// The reader may not read it, or there is no such topic: which of the two is not told.
     Forbidden,
-    /// A limit is reached: topics of the page, topics of the node, readers.
+    /// A limit is reached: topics of the page, topics of the node, readers, entries of presence.
     Limit,
+    /// What was said does not fit the topic: a presence's meta.
+    Invalid,
     /// A reason that this build does not know.
     #[serde(other)]
     Other,
@@ -239,6 +292,10 @@ pub enum Event {
     Joining(Joining),
     /// See [`Joined`].
     Joined(Joined),
+    /// See [`Present`].
+    Present(Present),
+    /// See [`PresenceDiff`].
+    Presence(PresenceDiff),
     /// The stream lives.
     Beat,
     /// See [`Bye`].
@@ -263,6 +320,8 @@ impl Event {
             name::COMPLETE => Self::Complete(serde_json::from_str(data)?),
             name::JOINING => Self::Joining(serde_json::from_str(data)?),
             name::JOINED => Self::Joined(serde_json::from_str(data)?),
+            name::PRESENT => Self::Present(serde_json::from_str(data)?),
+            name::PRESENCE => Self::Presence(serde_json::from_str(data)?),
             name::BEAT => Self::Beat,
             name::BYE => Self::Bye(serde_json::from_str(data)?),
             _ => Self::Unknown,
@@ -288,6 +347,10 @@ pub mod name {
     pub const JOINING: &str = "joining";
     /// See [`Joined`](super::Joined).
     pub const JOINED: &str = "joined";
+    /// See [`Present`](super::Present).
+    pub const PRESENT: &str = "present";
+    /// See [`PresenceDiff`](super::PresenceDiff).
+    pub const PRESENCE: &str = "presence";
     /// The stream lives.
     pub const BEAT: &str = "beat";
     /// See [`Bye`](super::Bye).
@@ -313,6 +376,19 @@ mod tests {
         assert_eq!(serde_json::to_string(&complete).unwrap(), text);
         let gap: Gap = serde_json::from_str(r#"{"topic":"board/*","cause":"limit"}"#).unwrap();
         assert_eq!((gap.topic.as_str(), gap.cause), ("board/*", GapCause::Limit));
+    }
+
+    #[test]
+    fn who_is_present_reads_as_it_was_written() {
+        let text = r#"{"topic":"chat/lobby","joins":[{"key":"ann","id":"k3","meta":{"typing":true},"fading":true}],"leaves":[["bob","q1"]]}"#;
+        let Ok(Event::Presence(diff)) = Event::read("presence", text) else { panic!("a diff") };
+        assert_eq!(diff.joins[0].place(), ("ann", "k3"));
+        assert!(diff.joins[0].fading && !diff.joins[0].mine);
+        assert_eq!(serde_json::to_string(&diff).unwrap(), text);
+        let Ok(Event::Present(list)) = Event::read("present", r#"{"topic":"chat/lobby","entries":[]}"#) else {
+            panic!("a list")
+        };
+        assert!(list.entries.is_empty());
     }
 
     #[test]

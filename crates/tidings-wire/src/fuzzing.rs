@@ -105,6 +105,8 @@ pub fn event(input: &[u8]) {
         Ok(Event::Gap(gap)) => settles_as(&gap),
         Ok(Event::Joining(joining)) => settles_as(&joining),
         Ok(Event::Joined(joined)) => settles_as(&joined),
+        Ok(Event::Present(list)) => settles_as(&list),
+        Ok(Event::Presence(diff)) => settles_as(&diff),
         Ok(Event::Bye(bye)) => settles_as(&bye),
         Ok(Event::Rewound | Event::Beat | Event::Unknown) | Err(_) => {}
     }

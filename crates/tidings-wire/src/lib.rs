@@ -20,6 +20,7 @@
 //! - [`TopicName`] and [`Pattern`]: validated names, with one spelling everywhere (URL, log, HTML);
 //! - [`Topic`], [`TopicRef`] and [`topics!`]: one typed declaration for both sides;
 //! - [`Cursor`], [`OriginTag`] and [`Version`]: where a reader is, and which of two values is newer;
+//! - [`Reference`], [`PresenceEntry`]: who is present on a topic;
 //! - [`event`]: what travels on a stream, and [`sse`]: how it is written and read as bytes;
 //! - [`live`]: the requests with which a page opens its stream and changes what it holds;
 //! - [`Paint`]: how a component reads the hub while the server renders, without knowing the hub.
@@ -37,6 +38,8 @@ mod name;
 mod paint;
 mod param;
 mod pattern;
+mod presence;
+mod reference;
 pub mod sse;
 mod topic;
 mod version;
@@ -44,9 +47,11 @@ mod version;
 pub use cursor::{Cursor, CursorError, OriginTag};
 pub use kind::{Keep, TopicKind};
 pub use name::{NAME_BYTES_MAX, NAME_SEGMENTS_MAX, NameError, NodeName, TopicName};
-pub use paint::{Paint, Painted, PaintedItem, SharedPaint, Want};
+pub use paint::{Paint, Painted, PaintedItem, PaintedPresent, SharedPaint, Want};
 pub use param::{Param, ParamError, decode_param, encode_param};
 pub use pattern::Pattern;
+pub use presence::PresenceEntry;
+pub use reference::{Reference, ReferenceError};
 pub use topic::{Events, Kind, Local, Remote, Retained, Signal, State, Topic, TopicPattern, TopicRef};
 pub use version::{Version, VersionError};
 

@@ -7,11 +7,14 @@
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{Pattern, TopicName, Version};
+use crate::{Pattern, Reference, TopicName, Version};
 
 /// Most topics a page holds at once: a board of a thousand cards with four fields each. What is above is refused, the
 /// rest is live.
 pub const PAGE_TOPICS_MAX: usize = 4096;
+
+/// Most topics of which a page sees who is present. What is above is refused, the rest is shown.
+pub const PAGE_WATCHES_MAX: usize = 64;
 
 /// The `call` of a [`Joined`](crate::event::Joined) that answers no call: what the reader may read has changed while the
 /// stream was open. What it names as refused is no longer heard; what it names as live is heard from here on, or again.
@@ -45,6 +48,9 @@ pub struct Open {
     pub page: Option<String>,
     /// All topics and patterns that the page holds.
     pub hold: Vec<Hold>,
+    /// Who is present by this page, and whose presence it wants to see.
+    #[serde(default, skip_serializing_if = "Presence::is_empty")]
+    pub presence: Presence,
 }
 
 /// Changes what an open stream carries.
@@ -60,6 +66,58 @@ pub struct Change {
     /// Topics and patterns to let go.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub release: Vec<Pattern>,
+    /// What has changed of presence.
+    #[serde(default, skip_serializing_if = "Presence::is_empty")]
+    pub presence: Presence,
+}
+
+/// What a page asks of presence. As for topics, the newest call that named something counts.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Presence {
+    /// The page's own, made up once: by it the page is the same on whatever node, and after it was reloaded. The first
+    /// that a stream is told counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<Reference>,
+    /// Topics of which the page wants to be told who is present. In an [`Open`], all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub watch: Vec<TopicName>,
+    /// Topics of which it does not any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unwatch: Vec<TopicName>,
+    /// Who is present by this page, or says something else of itself. In an [`Open`], all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub track: Vec<Track>,
+    /// Who is not any more: leaves at once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub untrack: Vec<Untrack>,
+}
+
+impl Presence {
+    /// Whether nothing is asked.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.watch.is_empty() && self.unwatch.is_empty() && self.track.is_empty() && self.untrack.is_empty()
+    }
+}
+
+/// Somebody is present, and says this of itself.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Track {
+    /// Where.
+    pub topic: TopicName,
+    /// Who.
+    pub key: Box<str>,
+    /// What everybody who sees the list is told.
+    pub meta: Box<RawValue>,
+}
+
+/// Somebody is not present any more.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Untrack {
+    /// Where.
+    pub topic: TopicName,
+    /// Who.
+    pub key: Box<str>,
 }
 
 /// One topic, or all of a pattern, that a page wants, and from where on.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{Cursor, Pattern, TopicName, Version};
+use crate::{Cursor, Pattern, PresenceEntry, TopicName, Version};
 
 /// How much of a topic a component wants to paint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +46,15 @@ pub struct PaintedItem {
     pub data: Box<RawValue>,
 }
 
+/// Who was present when the page was painted. Outside of the cursor: the stream begins with a list of its own.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PaintedPresent {
+    /// On which topic: hydration compares it.
+    pub topic: TopicName,
+    /// By key and id.
+    pub entries: Vec<PresenceEntry>,
+}
+
 /// The server's side of first paint, held in context while it renders.
 ///
 /// Implemented over a hub and the request's principal by `tidings-axum`; hooks ask for it and do
@@ -61,6 +70,9 @@ pub trait Paint: Send + Sync {
     /// The values of all State topics of a pattern that the reader may read, under one cursor; topics without a value
     /// are left out.
     fn paint_all(&self, pattern: &Pattern) -> Option<Painted>;
+
+    /// Who is present on a topic; `None` where the reader may not see that.
+    fn paint_present(&self, topic: &TopicName) -> Option<PaintedPresent>;
 }
 
 /// A [`Paint`] as it is held in context.

@@ -139,13 +139,15 @@ pub use hub::Hub;
 pub use limits::Limits;
 pub use mailbox::ReaderWaker;
 pub use payload::Payload;
-pub use presence::{Presence, PresenceChange, PresenceChanges, PresenceError, Reference, ReferenceError, Tracked};
+pub use presence::{
+    Presence, PresenceChange, PresenceChanges, PresenceError, Reference, ReferenceError, Tracked, random_reference,
+};
 pub use principal::Principal;
 pub use publish::{PublishOptions, Published};
 pub use questions::{QUESTIONS_MAX, Question, Questions};
 pub use reader::{Reader, Start};
 pub use serve::{Family, Rule, Serve, anyone, nobody};
-pub use snapshot::{HubInfo, KindInfo, Snapshot, TopicInfo};
+pub use snapshot::{HubInfo, KindInfo, PresenceInfo, Snapshot, TopicInfo};
 pub use subscription::Subscription;
 
 /// Locks, also after a panic elsewhere: no critical section of this crate runs code that is not its own, so none is

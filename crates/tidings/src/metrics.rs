@@ -43,6 +43,15 @@ pub fn describe() {
         "State values that were replaced before a reader saw them."
     );
     describe_counter!("tidings_gaps_total", Unit::Count, "Gaps told to readers, by kind of topic.");
+    describe_gauge!("tidings_presences", Unit::Count, "Entries of presence that this node knows of, on all nodes.");
+    describe_gauge!("tidings_presences_max", Unit::Count, "Entries that it may know of.");
+    describe_gauge!("tidings_presences_own", Unit::Count, "Those that are held on this node.");
+    describe_gauge!("tidings_presence_topics", Unit::Count, "Topics on which somebody is present or is watched for.");
+    describe_counter!(
+        "tidings_presence_differed_total",
+        Unit::Count,
+        "How often another node's entries were not what it had told."
+    );
     describe_gauge!("tidings_nodes_up", Unit::Count, "Other nodes of the cluster that are up.");
     describe_counter!("tidings_frames_refused_total", Unit::Count, "Frames of other nodes that were dropped as none.");
     describe_counter!("tidings_frames_damaged_total", Unit::Count, "Of these, those that were damaged on their way.");
@@ -63,6 +72,11 @@ pub fn record(hub: &Hub) {
     gauge!("tidings_readers_max").set(limits.readers_max as f64);
     gauge!("tidings_held_bytes_max").set(info.bytes_max as f64);
     gauge!("tidings_nodes_up").set(hub.nodes().iter().filter(|member| member.state == MemberState::Up).count() as f64);
+    gauge!("tidings_presences").set(info.presence.entries as f64);
+    gauge!("tidings_presences_max").set(info.presence.entries_max as f64);
+    gauge!("tidings_presences_own").set(info.presence.own as f64);
+    gauge!("tidings_presence_topics").set(info.presence.topics as f64);
+    counter!("tidings_presence_differed_total").absolute(info.presence.differed);
     counter!("tidings_frames_refused_total").absolute(hub.frames_refused());
     counter!("tidings_frames_damaged_total").absolute(hub.frames_damaged());
     if let Some(journal) = hub.journal() {

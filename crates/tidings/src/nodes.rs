@@ -205,11 +205,15 @@ impl Hub {
         }
     }
 
-    /// Whether this node has applied everything that its peers have told to have.
+    /// Whether this node has applied everything that its peers have told to have, and lists everybody whom they have
+    /// told to be present.
     #[must_use]
     pub fn has_caught_up(&self) -> bool {
-        let log = self.shared.log();
-        log.cluster.as_ref().is_none_or(|cluster| cluster.has_caught_up(log.me(), |origin| log.has(origin)))
+        let has_messages = {
+            let log = self.shared.log();
+            log.cluster.as_ref().is_none_or(|cluster| cluster.has_caught_up(log.me(), |origin| log.has(origin)))
+        };
+        has_messages && self.shared.presence(|core, _| core.has_caught_up())
     }
 
     /// Publishes on one other node alone: to who listens there. `Ok` means queued. At most once: it has no stamp, and

@@ -13,6 +13,12 @@ use crate::{Payload, Principal, hub::Hub, lock};
 /// Decides whether somebody may do something with a topic.
 pub type Rule = Arc<dyn Fn(&Principal, &TopicName) -> bool + Send + Sync>;
 
+/// Decides whether somebody may be present on a topic under a key.
+type BePresent = Arc<dyn Fn(&Principal, &TopicName, &str) -> bool + Send + Sync>;
+
+/// Turns a meta from outside into the one that is shown.
+type Meta = Arc<dyn Fn(&Principal, &str) -> Result<Payload, String> + Send + Sync>;
+
 /// Turns a body from outside into a payload of the topic's type.
 type Check = Arc<dyn Fn(&str) -> Result<Payload, Fault> + Send + Sync>;
 
@@ -50,6 +56,9 @@ pub(crate) struct Served {
     pub(crate) write: Rule,
     pub(crate) clear: Rule,
     pub(crate) check: Check,
+    pub(crate) see_presences: Rule,
+    pub(crate) be_present: BePresent,
+    pub(crate) meta: Meta,
 }
 
 impl fmt::Debug for Served {
@@ -118,8 +127,11 @@ impl Hub {
         let pattern = family.pattern().expect("checked at compile time").clone();
         let check: Check = Arc::new(|body| check::<K::Payload>(body, |_| Ok(())));
         let closed: Rule = Arc::new(nobody);
-        let (read, write, clear) = (closed.clone(), closed.clone(), closed);
-        let served = Served { pattern, kind: K::KIND, keep: topic.keep(), read, write, clear, check };
+        let (read, write, clear, see_presences) = (closed.clone(), closed.clone(), closed.clone(), closed);
+        let be_present: BePresent = Arc::new(|_, _, _| false);
+        let meta: Meta = Arc::new(|_, text| Payload::from_json(text).map_err(|error| error.to_string()));
+        let (kind, keep) = (K::KIND, topic.keep());
+        let served = Served { pattern, kind, keep, read, write, clear, check, see_presences, be_present, meta };
         let serve = Serve { hub: self, served, typed: PhantomData };
         serve.register();
         serve
@@ -150,6 +162,27 @@ impl Hub {
     #[must_use]
     pub fn may_write(&self, who: &Principal, topic: &TopicName) -> bool {
         self.served(topic).is_some_and(|served| (served.write)(who, topic))
+    }
+
+    /// Whether somebody outside may see who is present on a topic.
+    #[must_use]
+    pub fn may_see_presences(&self, who: &Principal, topic: &TopicName) -> bool {
+        self.served(topic).is_some_and(|served| (served.see_presences)(who, topic))
+    }
+
+    /// Whether somebody outside may be present on a topic under a key.
+    #[must_use]
+    pub fn may_be_present(&self, who: &Principal, topic: &TopicName, key: &str) -> bool {
+        self.served(topic).is_some_and(|served| (served.be_present)(who, topic, key))
+    }
+
+    /// What somebody outside says of itself on a topic, as it will be shown.
+    ///
+    /// # Errors
+    /// Why it does not fit the topic, for who said it.
+    pub fn check_meta(&self, who: &Principal, topic: &TopicName, meta: &str) -> Result<Payload, String> {
+        let served = self.served(topic).ok_or_else(|| "there is no such topic".to_owned())?;
+        (served.meta)(who, meta)
     }
 }
 
@@ -187,6 +220,51 @@ impl<K: Kind> Serve<'_, K> {
         K::Payload: Serialize + DeserializeOwned,
     {
         self.served.check = Arc::new(move |body| check(body, &rule));
+        self.registered()
+    }
+
+    /// Who may see who is present, from outside. Closed until this opens it, also where everyone may read: who is there
+    /// is told to nobody by accident.
+    #[allow(clippy::must_use_candidate, reason = "the rule holds at once; chaining is a choice")]
+    pub fn see_presences(mut self, rule: impl Fn(&Principal, &TopicName) -> bool + Send + Sync + 'static) -> Self {
+        self.served.see_presences = Arc::new(rule);
+        self.registered()
+    }
+
+    /// Who may be present, from outside, and under which key: mostly the one that is their own name.
+    ///
+    /// ```
+    /// use tidings::{Hub, Principal, anyone, wire::{topics, Events}};
+    /// topics! { CHAT(room: String): Events<String> = "chat/{room}"; }
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// let hub = Hub::solo("alpha")?;
+    /// hub.serve(CHAT).see_presences(anyone).be_present(|who, _topic, key| who.name() == Some(key));
+    /// let lobby = CHAT.at("lobby");
+    /// assert!(hub.may_be_present(&Principal::named("ann"), lobby.name()?, "ann"));
+    /// assert!(!hub.may_be_present(&Principal::named("bob"), lobby.name()?, "ann"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    #[allow(clippy::must_use_candidate, reason = "the rule holds at once; chaining is a choice")]
+    pub fn be_present(mut self, rule: impl Fn(&Principal, &TopicName, &str) -> bool + Send + Sync + 'static) -> Self {
+        self.served.be_present = Arc::new(rule);
+        self.registered()
+    }
+
+    /// What who is present may say of itself: a meta from outside is read as this type, given to the rule, and what that
+    /// makes of it is shown. What the type does not know does not travel. Without a rule any JSON is taken, up to
+    /// [`Limits::presence_meta_bytes_max`](crate::Limits).
+    ///
+    /// The error's text is for who said it.
+    #[allow(clippy::must_use_candidate, reason = "the rule holds at once; chaining is a choice")]
+    pub fn meta<M>(mut self, rule: impl Fn(&Principal, M) -> Result<M, String> + Send + Sync + 'static) -> Self
+    where
+        M: Serialize + DeserializeOwned + 'static,
+    {
+        self.served.meta = Arc::new(move |who, text| {
+            let meta: M =
+                serde_json::from_str(text).map_err(|error| format!("the meta is of another shape: {error}"))?;
+            Payload::of(&rule(who, meta)?).map_err(|error| error.to_string())
+        });
         self.registered()
     }
 

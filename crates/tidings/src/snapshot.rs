@@ -91,12 +91,31 @@ pub struct HubInfo {
     pub pattern_gaps: u64,
     /// Place of the newest entry in the node's log.
     pub index: u64,
+    /// Who is present, on all nodes.
+    pub presence: PresenceInfo,
     /// Of State topics.
     pub state: KindInfo,
     /// Of Events topics.
     pub events: KindInfo,
     /// Of Signal topics.
     pub signal: KindInfo,
+}
+
+/// Presence in numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct PresenceInfo {
+    /// Entries that this node knows of, its own and other nodes'.
+    pub entries: usize,
+    /// Entries that it may know of: [`Limits::presences_max`](crate::Limits).
+    pub entries_max: usize,
+    /// Those among them that are held here.
+    pub own: usize,
+    /// Topics on which somebody is present, or whose presence somebody watches.
+    pub topics: usize,
+    /// How often another node's entries were not what it had told, and were listed anew: anything but 0 is a defect, of
+    /// the engine or of Tidings.
+    pub differed: u64,
 }
 
 /// All topics of one kind in numbers, or of all kinds. Counts are since the node began.
@@ -146,7 +165,8 @@ impl HubInfo {
         let (node, epoch, readers) = (shared.node.clone(), shared.epoch, shared.readers.load(Ordering::Relaxed));
         let (held_bytes, bytes_max) = (held.all_bytes(), shared.limits.bytes_max);
         let pattern_gaps = shared.pattern_gaps();
-        Self { node, epoch, readers, held_bytes, bytes_max, pattern_gaps, index, state, events, signal }
+        let presence = shared.presence(|core, _| core.info(&shared.limits));
+        Self { node, epoch, readers, held_bytes, bytes_max, pattern_gaps, index, presence, state, events, signal }
     }
 
     /// The kinds, each with its figures.

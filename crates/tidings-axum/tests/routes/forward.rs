@@ -40,7 +40,7 @@ async fn two_nodes() -> (Mesh, Site, Site) {
 }
 
 fn change(page: &str, call: u64, topic: &str) -> Change {
-    Change { page: page.to_owned(), call, hold: vec![hold(topic, None)], release: vec![] }
+    Change { page: page.to_owned(), call, hold: vec![hold(topic, None)], release: vec![], ..Change::default() }
 }
 
 #[tokio::test]
@@ -53,7 +53,8 @@ async fn a_call_finds_the_stream_on_another_node() {
     client.until("joined 2 live 1 refused 0").await;
     beta.say("said on the other node");
     client.until("\"said on the other node\"").await;
-    let release = Change { page, call: 3, hold: vec![], release: vec![hold("demo/log", None).topic] };
+    let release =
+        Change { page, call: 3, hold: vec![], release: vec![hold("demo/log", None).topic], ..Change::default() };
     assert_eq!(beta.change(&release).await, StatusCode::ACCEPTED);
     client.until("joined 3 live 0 refused 0").await;
     assert_eq!(alpha.hub.readers(&"demo/log".parse().unwrap()), 0);
@@ -99,7 +100,7 @@ async fn a_stream_that_moves_to_another_node_ends_on_the_first() {
     let mut first = alpha.open(1, vec![hold("demo/log", None)]).await;
     let page = page_id(&mut first).await;
     first.until("joined 1 live 1 refused 0").await;
-    let open = Open { wire: 1, call: 2, page: Some(page), hold: Vec::<Hold>::new() };
+    let open = Open { wire: 1, call: 2, page: Some(page), hold: Vec::<Hold>::new(), ..Open::default() };
     let mut second = Client::new(beta.post("/_tidings/live", &[JSON], &serde_json::to_string(&open).unwrap()).await);
     assert!(page_id(&mut second).await.ends_with(".beta"));
     while first.raw().await.is_some() {}

@@ -7,6 +7,7 @@ mod metrics;
 mod page_stream;
 mod paint;
 mod patterns;
+mod presence;
 mod publish;
 mod rights;
 mod support;

@@ -23,7 +23,13 @@ async fn one_stream_carries_topics_that_come_and_go() {
         ["joining 1", "\"before\"", "joined 1 live 1 refused 0"]
     );
     site.hub.publish(&VALUE.at(), &1).unwrap();
-    let change = Change { page: page.clone(), call: 2, hold: vec![hold("demo/value", None)], release: vec![] };
+    let change = Change {
+        page: page.clone(),
+        call: 2,
+        hold: vec![hold("demo/value", None)],
+        release: vec![],
+        ..Change::default()
+    };
     assert_eq!(site.change(&change).await, StatusCode::ACCEPTED);
     assert_eq!(
         client.until("joined 2 live 1 refused 0").await,
@@ -32,7 +38,7 @@ async fn one_stream_carries_topics_that_come_and_go() {
     site.hub.publish(&VALUE.at(), &2).unwrap();
     site.say("both");
     assert_eq!(client.until("\"both\"").await, ["2", "\"both\""]);
-    let change = Change { page, call: 3, hold: vec![], release: vec![name("demo/log").into()] };
+    let change = Change { page, call: 3, hold: vec![], release: vec![name("demo/log").into()], ..Change::default() };
     assert_eq!(site.change(&change).await, StatusCode::ACCEPTED);
     client.until("joined 3 live 0 refused 0").await;
     site.say("unheard");
@@ -49,7 +55,7 @@ async fn an_older_call_that_arrives_late_changes_nothing() {
     client.until("joined 1 live 0 refused 0").await;
     let log = || vec![name("demo/log").into()];
     // Held by call 2, let go by call 3; 3 arrives first.
-    let change = |call, hold, release| Change { page: page.clone(), call, hold, release };
+    let change = |call, hold, release| Change { page: page.clone(), call, hold, release, ..Change::default() };
     assert_eq!(site.change(&change(3, vec![], log())).await, StatusCode::ACCEPTED);
     assert_eq!(site.change(&change(2, vec![hold("demo/log", None)], vec![])).await, StatusCode::ACCEPTED);
     client.until("joined 2 live 0 refused 0").await;

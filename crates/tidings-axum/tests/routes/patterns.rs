@@ -67,7 +67,7 @@ async fn a_page_holds_and_releases_patterns() {
     assert_eq!(client.until("12").await, ["20", "12"], "each once");
     let change = |call, hold, release: &[&str]| {
         let release = release.iter().map(|topic| topic.parse().unwrap()).collect();
-        Change { page: page.clone(), call, hold, release }
+        Change { page: page.clone(), call, hold, release, ..Change::default() }
     };
     assert_eq!(site.change(&change(2, vec![], &["card/*/size"])).await, StatusCode::ACCEPTED);
     client.until("joined 2 live 0 refused 0").await;

@@ -7,21 +7,28 @@ use std::time::Duration;
 use tidings::{
     Hub, Payload, anyone, nobody,
     wire::{
-        Events, Pattern, State,
+        Events, Pattern, PresenceEntry, Signal, State,
         event::Event,
         live::{Change, DEFAULT_PREFIX, Hold, Open},
         sse::{Decoder, RawEvent},
         topics,
     },
 };
-use tidings_axum::{Live, LiveOptions, page_routes, plain_routes, same_origin, topic_routes};
+use tidings_axum::{Live, LiveOptions, page_routes, plain_routes, presence_routes, same_origin, topic_routes};
 use tower::ServiceExt as _;
 
 topics! {
     pub(crate) LOG: Events<String> = "demo/log" keep 8;
     pub(crate) VALUE: State<u64> = "demo/value";
     pub(crate) SECRET: State<u64> = "demo/secret";
+    pub(crate) ROOM(room: String): Signal<String> = "room/{room}";
     pub(crate) CARD(id: u32, part: String): State<u64> = "card/{id}/{part}";
+}
+
+/// What somebody says of itself.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Meta {
+    pub(crate) says: String,
 }
 
 /// Long enough for a machine that does other things; nothing waits for it to pass.
@@ -49,6 +56,12 @@ impl Site {
             .validate(|text| if text.len() <= 20 { Ok(()) } else { Err("at most 20 bytes".to_owned()) });
         hub.serve(VALUE).read(anyone);
         hub.serve(SECRET).read(nobody);
+        // Who is known may be present under the own name.
+        hub.serve(ROOM).see_presences(anyone).be_present(|who, _, key| who.name() == Some(key)).meta(
+            |_, meta: Meta| {
+                if meta.says.len() <= 20 { Ok(meta) } else { Err("at most 20 bytes".to_owned()) }
+            },
+        );
         // Of a card everyone may read everything but its price.
         hub.serve(CARD).read(|_, topic| !topic.as_str().ends_with("/price"));
         let live = Live::new(hub.clone(), options).unwrap();
@@ -56,6 +69,7 @@ impl Site {
             .nest(DEFAULT_PREFIX, page_routes(live.clone()))
             .merge(plain_routes(live.clone()))
             .merge(topic_routes(live.clone()))
+            .merge(presence_routes(live.clone()))
             .layer(axum::middleware::from_fn_with_state(live.clone(), same_origin));
         Self { hub, live, router }
     }
@@ -81,7 +95,7 @@ impl Site {
     }
 
     pub(crate) async fn open(&self, call: u64, hold: Vec<Hold>) -> Client {
-        let body = serde_json::to_string(&Open { wire: 1, call, page: None, hold }).unwrap();
+        let body = serde_json::to_string(&Open { wire: 1, call, page: None, hold, ..Open::default() }).unwrap();
         let response = self.post("/_tidings/live", &[("content-type", "application/json")], &body).await;
         assert_eq!(response.status(), StatusCode::OK);
         Client::new(response)
@@ -172,8 +186,21 @@ impl Client {
     }
 }
 
+/// `ann says "hello"`, and what is not as usual.
+fn short_entry(entry: &PresenceEntry) -> String {
+    let meta: Meta = serde_json::from_str(entry.meta.get()).unwrap();
+    let (fading, mine) = (if entry.fading { " fading" } else { "" }, if entry.mine { " mine" } else { "" });
+    format!("{}: {}{fading}{mine}", entry.key, meta.says)
+}
+
 fn short(event: &Event) -> String {
+    let all = |entries: &[PresenceEntry]| entries.iter().map(short_entry).collect::<Vec<_>>().join(", ");
     match event {
+        Event::Present(list) => format!("present [{}]", all(&list.entries)),
+        Event::Presence(diff) => {
+            let gone: Vec<_> = diff.leaves.iter().map(|(key, _)| &**key).collect();
+            format!("joins [{}] leaves [{}]", all(&diff.joins), gone.join(", "))
+        }
         Event::Hello(_) => "hello".to_owned(),
         Event::Message(message) => message.data.get().to_owned(),
         Event::Snapshot(snapshot) => {
@@ -184,7 +211,9 @@ fn short(event: &Event) -> String {
         Event::Rewound => "rewound".to_owned(),
         Event::Joining(joining) => format!("joining {}", joining.call),
         Event::Joined(joined) => {
-            format!("joined {} live {} refused {}", joined.call, joined.live.len(), joined.refused.len())
+            let absent =
+                if joined.absent.is_empty() { String::new() } else { format!(" absent {}", joined.absent.len()) };
+            format!("joined {} live {} refused {}{absent}", joined.call, joined.live.len(), joined.refused.len())
         }
         Event::Beat => "beat".to_owned(),
         Event::Bye(_) => "bye".to_owned(),

@@ -6,7 +6,7 @@ use leptos::{ev, prelude::*};
 use tidings_wire::event::Hello;
 use wasm_bindgen::JsCast;
 
-use super::{driver, stream};
+use super::{driver, presence, stream};
 use crate::status::Link;
 
 /// Beats that may be missed by a half before the stream counts as stale, and by one and a half before it is opened
@@ -85,13 +85,25 @@ pub(super) fn tick() {
 /// Listens for as long as the document lives, which is as long as this thread.
 pub(super) fn listen() {
     let _ = set_interval_with_handle(tick, Duration::from_secs(1));
-    let _ = window_event_listener(ev::pagehide, |_| stream::suspend());
-    let _ = window_event_listener(ev::pageshow, |_| stream::kick());
+    let _ = window_event_listener(ev::pagehide, |_| {
+        presence::keep();
+        stream::suspend();
+    });
+    let _ = window_event_listener(ev::pageshow, |_| {
+        presence::take_back();
+        stream::kick();
+    });
     let _ = window_event_listener(ev::online, |_| stream::kick());
     let _ = window_event_listener_untyped("visibilitychange", |event| {
         // It bubbles up from the document.
-        let document = event.target().and_then(|target| target.dyn_into::<web_sys::Document>().ok());
-        if document.is_some_and(|document| document.visibility_state() == web_sys::VisibilityState::Visible) {
+        let Some(document) = event.target().and_then(|target| target.dyn_into::<web_sys::Document>().ok()) else {
+            return;
+        };
+        let is_hidden = document.visibility_state() == web_sys::VisibilityState::Hidden;
+        if let Some(driver) = driver() {
+            driver.context.hidden.try_set(is_hidden);
+        }
+        if !is_hidden {
             tick();
             stream::kick();
         }

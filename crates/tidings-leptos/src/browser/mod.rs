@@ -4,6 +4,7 @@
 //! disposed of, and a server build must not know them.
 
 mod life;
+mod presence;
 mod publish;
 mod stream;
 mod wait;
@@ -20,6 +21,7 @@ use crate::{
     topic::Target,
 };
 
+pub(crate) use presence::{track_in_effect, watch_in_effect};
 pub(crate) use publish::{abandon, new_owner, write};
 
 thread_local! {
@@ -46,6 +48,7 @@ pub(crate) fn start(context: LiveContext, options: LiveOptions, build: Option<St
     });
     if first {
         stream::made_by(build);
+        presence::begin();
         life::listen();
     }
     flush_soon();
@@ -115,6 +118,13 @@ fn tell(calls: Calls) {
     for (sink, update) in calls {
         sink(&update);
     }
+}
+
+/// Bytes that nobody can guess.
+fn random_bytes() -> Option<[u8; 16]> {
+    let mut bytes = [0; 16];
+    web_sys::window()?.crypto().ok()?.get_random_values_with_u8_array(&mut bytes).ok()?;
+    Some(bytes)
 }
 
 /// Sends what has changed after this tick.

@@ -12,7 +12,7 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::AbortSignal;
 
-use super::{Driver, PAGE, driver, stream::post, tell, wait::wait};
+use super::{Driver, PAGE, driver, random_bytes, stream::post, tell, wait::wait};
 use crate::{
     backoff::Backoff,
     page::{Answer, Calls, Fate, News, Sink, Write},
@@ -21,9 +21,6 @@ use crate::{
 /// A server that has not answered after this time does not: a write is sent again, and after a change of topics the
 /// stream is opened again. Longer than any of them takes, and as long as a beat.
 pub(super) const ANSWER_MS_MAX: u32 = 15_000;
-
-/// Bytes of a publish id: as random as a UUID.
-const ID_BYTES: usize = 16;
 
 thread_local! {
     static OWNERS: Cell<u64> = const { Cell::new(0) };
@@ -88,7 +85,6 @@ async fn ask(driver: &Driver, publish: &Publish) -> Answer {
 }
 
 fn random_id() -> Option<String> {
-    let mut bytes = [0; ID_BYTES];
-    web_sys::window()?.crypto().ok()?.get_random_values_with_u8_array(&mut bytes).ok()?;
-    Some(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    // As random as a UUID.
+    Some(random_bytes()?.iter().map(|byte| format!("{byte:02x}")).collect())
 }

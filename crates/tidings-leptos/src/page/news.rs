@@ -3,7 +3,11 @@
 use std::rc::Rc;
 
 use serde_json::value::RawValue;
-use tidings_wire::{TopicName, Version, event::GapCause, live::FailureError};
+use tidings_wire::{
+    PresenceEntry, TopicName, Version,
+    event::{GapCause, PresenceDiff},
+    live::FailureError,
+};
 
 /// What a component is told of its topics.
 #[derive(Debug, Clone)]
@@ -22,6 +26,12 @@ pub(crate) enum News {
     Drafts(TopicName, Rc<[Draft]>),
     /// How a write of the component fares.
     Write(Fate),
+    /// Everybody who is present on a topic.
+    Present(Rc<[PresenceEntry]>),
+    /// Who has come, gone or changed there since.
+    Presence(Rc<PresenceDiff>),
+    /// The component's entry was refused, for this reason.
+    Absent(Rc<str>),
 }
 
 /// One value or message.

@@ -1,5 +1,6 @@
 //! The page's promises, with the stream played by hand.
 
+mod attendance;
 mod begins;
 mod faults;
 mod patterns;
@@ -59,7 +60,7 @@ fn snapshot(topic: &str, stamp: Option<u64>) -> Event {
 }
 
 fn joined(call: u64, live: &[&str]) -> Event {
-    Event::Joined(Joined { call, live: live.iter().map(|topic| pattern(topic)).collect(), refused: Vec::new() })
+    Event::Joined(Joined { live: live.iter().map(|topic| pattern(topic)).collect(), ..Joined::of(call) })
 }
 
 fn painted(topic: &str, stamps: &[u64], at: u64) -> Painted {
@@ -93,6 +94,9 @@ fn component() -> (Sink, Heard) {
                 Fate::Done => "done".to_owned(),
                 Fate::Failed(error) => format!("failed {}", error.code),
             },
+            News::Present(entries) => format!("present {}", entries.len()),
+            News::Presence(diff) => format!("joins {} leaves {}", diff.joins.len(), diff.leaves.len()),
+            News::Absent(message) => format!("absent: {message}"),
         });
     });
     (sink, heard)
@@ -320,7 +324,7 @@ fn a_refused_topic_is_told() {
     let (_, heard) = hold(&mut page, "a", None);
     open(&mut page);
     let refused = vec![Refused { topic: pattern("a"), reason: RefusedReason::Forbidden }];
-    hear(&mut page, &Event::Joined(Joined { call: 1, live: Vec::new(), refused }), Some(1));
+    hear(&mut page, &Event::Joined(Joined { refused, ..Joined::of(1) }), Some(1));
     assert_eq!(*heard.borrow(), ["refused"]);
 }
 
@@ -330,7 +334,7 @@ fn a_refused_topic_tells_who_comes_later_too() {
     hold(&mut page, "a", None);
     open(&mut page);
     let refused = vec![Refused { topic: pattern("a"), reason: RefusedReason::Forbidden }];
-    hear(&mut page, &Event::Joined(Joined { call: 1, live: Vec::new(), refused }), Some(1));
+    hear(&mut page, &Event::Joined(Joined { refused, ..Joined::of(1) }), Some(1));
     let (_, late) = hold(&mut page, "a", None);
     assert_eq!(*late.borrow(), ["refused"]);
 }

@@ -116,7 +116,9 @@ impl Shared {
     /// Presence hears what happened. Who brings what is refused there is no peer any more.
     fn tell_presences(&self, now: Now, outcome: &mut Outcome) {
         let happened = std::mem::take(&mut outcome.presence);
-        for (node, refusal) in self.presences.handle(&self.limits, now, happened, &mut outcome.send) {
+        let (refused, has_caught_up) = self.presences.handle(&self.limits, now, happened, &mut outcome.send);
+        outcome.news |= has_caught_up;
+        for (node, refusal) in refused {
             let reason = Some(refusal.0.to_owned());
             self.gone(&mut self.log(), now, &node, MemberState::Incompatible, reason, outcome);
         }

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::{
-    TestEngine,
+    PATIENCE, TestEngine,
     cluster::{NAMES, becomes, cut_off, heal, start, state_of, three},
     must,
 };
-use crate::{Hub, MemberState, Payload, Presence, PresenceChange, PresenceChanges, PresenceError, Reference};
+use crate::{Hub, MemberState, Payload, Presence, PresenceChange, PresenceChanges, PresenceError, random_reference};
 
 const ROOM: &str = "conformance/room";
 
@@ -118,7 +118,7 @@ pub async fn an_update_is_one_diff(engine: &dyn TestEngine) {
 /// be present many times.
 pub async fn the_same_is_tracked_once(engine: &dyn TestEngine) {
     let hub = start(engine, NAMES[0]).await;
-    let page = Reference::random().expect("random bytes");
+    let page = random_reference().expect("random bytes");
     let first = hub.track_as(page, ROOM, "ann", meta("1")).expect("inside all limits");
     let again = hub.track_as(page, ROOM, "ann", meta("2"));
     assert!(matches!(again, Err(PresenceError::AlreadyTracked { .. })), "{again:?}");
@@ -129,7 +129,7 @@ pub async fn the_same_is_tracked_once(engine: &dyn TestEngine) {
     assert!(matches!(first.update(meta("6")), Err(PresenceError::NotPresent { .. })));
     drop(first);
     assert_eq!(hub.presences_of(ROOM, "ann").expect("a plain name").len(), 2, "what was taken over stays");
-    assert!(!hub.untrack(Reference::random().expect("random bytes"), ROOM, "ann"), "nobody was there");
+    assert!(!hub.untrack(random_reference().expect("random bytes"), ROOM, "ann"), "nobody was there");
     assert_eq!(hub.untrack_all(page), 2);
     assert!(matches!(taken.update(meta("7")), Err(PresenceError::NotPresent { .. })));
     assert!(matches!(elsewhere.update(meta("7")), Err(PresenceError::NotPresent { .. })));
@@ -144,7 +144,9 @@ pub async fn a_late_node_lists_who_is_present(engine: &dyn TestEngine) {
     let _bob = beta.track(ROOM, "bob", meta("reads")).expect("inside all limits");
     alpha.track(ROOM, "eve", meta("was here")).expect("inside all limits").untrack();
     let gamma = start(engine, NAMES[2]).await;
-    room_is(&gamma, &[("ann", "reads"), ("bob", "reads")]).await;
+    assert_eq!(gamma.wait_for_nodes(2, PATIENCE).await, 2);
+    // At once: who renders pages from here on knows who is there.
+    assert_eq!(here(&gamma), are(&[("ann", "reads"), ("bob", "reads")]));
 }
 
 /// Promise 5: who was on a node that died leaves everywhere, once, and no other does.
@@ -182,7 +184,7 @@ async fn leaves_of(watcher: &mut PresenceChanges, key: &str) -> Presence {
 /// A page whose node dies and that is back elsewhere within the grace never left.
 pub async fn a_page_that_moves_never_left(engine: &dyn TestEngine) {
     let [alpha, beta, gamma] = three(engine).await;
-    let page = Reference::random().expect("random bytes");
+    let page = random_reference().expect("random bytes");
     let at_alpha = alpha.track_as(page, ROOM, "ann", meta("1")).expect("inside all limits");
     let mut watcher = gamma.presence_changes(ROOM).expect("a plain name");
     let mut told = come_to(&mut watcher, &[("ann", "1")]).await;
@@ -255,7 +257,7 @@ pub async fn another_start_brings_no_old_entries(engine: &dyn TestEngine) {
 /// Tracker: who was on a node that leaves in order is gone at once, but for pages, which may come back elsewhere.
 pub async fn a_node_that_leaves_hands_its_pages_over(engine: &dyn TestEngine) {
     let [alpha, beta, _gamma] = three(engine).await;
-    let page = Reference::random().expect("random bytes");
+    let page = random_reference().expect("random bytes");
     let _actor = alpha.track(ROOM, "actor", meta("ends")).expect("inside all limits");
     let at_alpha = alpha.track_as(page, ROOM, "ann", meta("1")).expect("inside all limits");
     let mut watcher = beta.presence_changes(ROOM).expect("a plain name");

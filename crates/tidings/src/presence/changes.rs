@@ -52,7 +52,8 @@ impl PresenceChanges {
         std::future::poll_fn(|context| self.poll(context)).await
     }
 
-    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<PresenceChange> {
+    /// The same for code with a task's context of its own: the waker is waked once there is something.
+    pub fn poll(&mut self, context: &mut Context<'_>) -> Poll<PresenceChange> {
         let Self { shared, topic, watcher } = self;
         let told = shared.presence(|core, _| core.table.room_or_new(topic).tell(*watcher, context.waker()));
         match told {

@@ -9,6 +9,8 @@ use super::{Changes, Id};
 pub(crate) struct Copy {
     /// Up to here, its log is applied.
     pub(crate) position: u64,
+    /// How far its log has come, as far as it has told.
+    told: u64,
     /// Of its entries, to be compared with its own digest.
     pub(crate) digest: u64,
     /// Its head when it began the list that is being read; 0 for none.
@@ -48,6 +50,16 @@ impl Copy {
         }
         // Below its floor it does not know what has gone; what went before its list began is not in that.
         if frame.floor > self.position.max(self.listing) { Fit::Hole(0) } else { Fit::Next }
+    }
+
+    /// It has told that its log has come this far.
+    pub(crate) fn tell(&mut self, head: u64) {
+        self.told = self.told.max(head);
+    }
+
+    /// Whether all is here that it has told to have.
+    pub(crate) fn has_caught_up(&self) -> bool {
+        self.position >= self.told && self.listing == 0
     }
 
     /// A list begins.

@@ -16,6 +16,7 @@ use crate::{
     cluster::{BEAT_MS, Frame, REPAIR_MS, Send},
     log::Now,
     plant::{Plant, planted},
+    snapshot::PresenceInfo,
 };
 
 /// For how long heads go out with every beat after the last change, in milliseconds: ten of them, of which one arrives.
@@ -323,7 +324,8 @@ impl Core {
         (head, digest): (u64, u64),
         send: &mut Vec<Send>,
     ) {
-        let Some(copy) = self.copies.get(&origin) else { return };
+        let Some(copy) = self.copies.get_mut(&origin) else { return };
+        copy.tell(head);
         let have = copy.position;
         let differs = have == head && copy.digest != digest;
         if have < head && !planted(Plant::HeadNotBelieved) {
@@ -355,6 +357,7 @@ impl Core {
     ) -> Result<(), Refusal> {
         self.check(limits, &frame)?;
         let Some(copy) = self.copies.get_mut(&origin) else { return Ok(()) };
+        copy.tell(frame.head);
         match copy.fit(&frame) {
             Fit::Old => return Ok(()),
             Fit::Hole(have) if !planted(Plant::PresenceHoleAppliedOver) => {
@@ -406,6 +409,20 @@ impl Core {
         Ok(())
     }
 
+    pub(crate) fn info(&self, limits: &Limits) -> PresenceInfo {
+        let (entries, topics) = (self.table.len(), self.table.topics());
+        let (own, differed, entries_max) = (self.own.len(), self.differed, limits.presences_max);
+        PresenceInfo { entries, entries_max, own, topics, differed }
+    }
+
+    /// Whether this node has the lists of all nodes that are up, as far as they have told.
+    pub(crate) fn has_caught_up(&self) -> bool {
+        self.links.values().all(|link| {
+            let copy = link.origin.and_then(|origin| self.copies.get(&origin));
+            copy.is_some_and(Copy::has_caught_up)
+        })
+    }
+
     /// Sends every peer what has changed, and after it the head where that is due.
     pub(crate) fn flush(&mut self, now: Now, send: &mut Vec<Send>) {
         let (now_ms, head) = (now.monotonic_ms, self.own.head);
@@ -435,7 +452,9 @@ impl Core {
             self.changed = (head, now_ms);
         }
         let every_ms = if now_ms < self.changed.1 + BUSY_MS { BEAT_MS } else { QUIET_MS };
-        if head > 0 && self.head_ms + every_ms <= now_ms {
+        // Also where there is nothing to tell: who has not asked yet may not know that.
+        let is_told = head > 0 || self.links.values().any(|link| link.sent.is_none());
+        if is_told && self.head_ms + every_ms <= now_ms {
             self.head_ms = now_ms;
             self.head_to.extend(self.links.keys().cloned());
         }

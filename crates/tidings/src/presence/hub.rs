@@ -7,6 +7,16 @@ use tidings_wire::TopicName;
 use super::{How, Id, Presence, PresenceChanges, PresenceError, Reference, Tracked, room::Room};
 use crate::{Hub, Payload};
 
+/// A new reference, that nobody can guess.
+///
+/// # Errors
+/// [`PresenceError::Randomness`] when the system gives no random bytes.
+pub fn random_reference() -> Result<Reference, PresenceError> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|_| PresenceError::Randomness)?;
+    Ok(Reference::from_bytes(bytes))
+}
+
 impl Hub {
     /// Makes somebody present on a topic, on all nodes, for as long as the handle is held. A key may be present many
     /// times; each call makes an entry of its own, with a reference that nobody else knows.
@@ -36,7 +46,7 @@ impl Hub {
     /// [`PresenceError`] when the name is not valid or a limit is reached.
     pub fn track(&self, topic: &str, key: &str, meta: Payload) -> Result<Tracked, PresenceError> {
         let how = How { may_return: false, takes_over: false };
-        self.track_how(Reference::random()?, topic, key, meta, how)
+        self.track_how(random_reference()?, topic, key, meta, how)
     }
 
     /// The same under a reference that a page made up, so that it can come back: when the handle is dropped, or this

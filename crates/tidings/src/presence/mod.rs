@@ -24,7 +24,6 @@ mod entry;
 mod error;
 mod hub;
 mod own;
-mod reference;
 mod room;
 mod table;
 #[cfg(test)]
@@ -38,13 +37,14 @@ use std::{
 };
 
 use tidings_wire::{NodeName, OriginTag};
+pub use tidings_wire::{Reference, ReferenceError};
 use tokio::sync::Notify;
 
 pub use changes::{PresenceChange, PresenceChanges};
 pub use entry::Presence;
 pub(crate) use entry::{Hold, Id, State, digest};
 pub use error::PresenceError;
-pub use reference::{Reference, ReferenceError};
+pub use hub::random_reference;
 pub use tracked::Tracked;
 pub(crate) use word::{Change, Changes, Word};
 
@@ -97,16 +97,17 @@ impl Presences {
         (done, sends)
     }
 
-    /// What happened in an event of the cluster, and what is to be sent after it. Gives the nodes whose words are refused.
+    /// What happened in an event of the cluster, and what is to be sent after it. Gives the nodes whose words are refused, and
+    /// whether this node has all lists now that it lacked before.
     pub(crate) fn handle(
         &self,
         limits: &Limits,
         now: Now,
         happened: Vec<Happened>,
         send: &mut Vec<Send>,
-    ) -> Vec<(NodeName, Refusal)> {
-        let (refused, _) = self.with(now, |core| {
-            let mut refused = Vec::new();
+    ) -> (Vec<(NodeName, Refusal)>, bool) {
+        let (handled, _) = self.with(now, |core| {
+            let (mut refused, had) = (Vec::new(), core.has_caught_up());
             for happened in happened {
                 let from = match &happened {
                     Happened::Said(node, ..) => Some(node.clone()),
@@ -116,9 +117,9 @@ impl Presences {
                 refused.extend(from.zip(done.err()));
             }
             core.flush(now, send);
-            refused
+            (refused, core.has_caught_up() && !had)
         });
-        refused
+        handled
     }
 
     /// Wakes the task, which sees that the hub is gone.

@@ -50,6 +50,10 @@ impl Own {
         self.entries.get(id)
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     /// All entries of a reference.
     pub(crate) fn of(&self, reference: Reference) -> impl Iterator<Item = &Id> {
         let first = Id { reference, topic: first_topic(), key: "".into() };

@@ -45,6 +45,10 @@ impl Table {
         self.len
     }
 
+    pub(crate) fn topics(&self) -> usize {
+        self.rooms.len()
+    }
+
     pub(crate) fn room(&self, topic: &TopicName) -> Option<&Room> {
         self.rooms.get(topic)
     }

@@ -146,6 +146,37 @@ fn a_long_list_comes_in_pages() {
     assert_eq!(list(&d), list(&a));
 }
 
+/// A node that begins takes no visitors before it knows who is there: also where nobody is, which has to be told.
+#[test]
+fn who_comes_late_has_caught_up_once_it_has_every_list() {
+    let limits = Limits::default();
+    let (mut a, mut d) = (core("a", &limits), core("d", &limits));
+    let how = How { may_return: false, takes_over: false };
+    a.track(&limits, now(1), &id(1), Payload::of(&0).unwrap(), how).unwrap();
+    let tell = |d: &mut Core, node: usize, head: u64, digest: u64| {
+        let said = Happened::Said(NodeName::new(NODES[node]).unwrap(), origin(node), Word::Head { head, digest });
+        d.happened(&limits, now(1), said, &mut Vec::new()).unwrap();
+    };
+    assert!(!d.has_caught_up(), "nobody has told anything");
+    tell(&mut d, 1, 0, 0);
+    tell(&mut d, 2, 0, 0);
+    assert!(!d.has_caught_up(), "one has not");
+    tell(&mut d, 0, a.own.head, a.own.digest);
+    assert!(!d.has_caught_up(), "it has told that somebody is there");
+    a.own.above(0, usize::MAX).into_iter().for_each(|frame| hear(&mut d, &limits, 0, frame));
+    assert!(d.has_caught_up());
+    d.happened(&limits, now(2), Happened::Down(NodeName::new("b").unwrap()), &mut Vec::new()).unwrap();
+    assert!(d.has_caught_up(), "who is down is not waited for");
+
+    // Whom nobody has asked yet tells again that it has nothing.
+    let mut b = core("b", &limits);
+    for ms in [1_000, 2_000, 3_000] {
+        let mut send = Vec::new();
+        b.flush(now(ms), &mut send);
+        assert!(send.iter().any(|send| send.to.len() == NODES.len()), "{send:?}");
+    }
+}
+
 /// What goes beyond twice a limit ends the link, and says which.
 #[test]
 fn a_peer_that_brings_too_much_is_refused() {

@@ -41,6 +41,14 @@ impl Tracked {
         self.id.reference
     }
 
+    /// What it says of itself; `None` when it was untracked meanwhile, or taken over.
+    #[must_use]
+    pub fn meta(&self) -> Option<Payload> {
+        let Self { shared, id, handle } = self;
+        shared
+            .presence(|core, _| core.own.get(id).filter(|owned| owned.handle == *handle).map(|o| o.state.meta.clone()))
+    }
+
     /// Says something else of itself: those who watch are told in one diff that the old entry left and the new one
     /// joined. The same meta again is told to nobody.
     ///

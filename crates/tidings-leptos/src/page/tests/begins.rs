@@ -51,7 +51,7 @@ fn a_topic_that_is_closed_meanwhile_goes_on_from_where_it_was_closed() {
     hear(&mut page, &message("a", 3), Some(3));
     hear(&mut page, &joined(1, &["a"]), Some(3));
     let refused = vec![Refused { topic: pattern("a"), reason: RefusedReason::Forbidden }];
-    hear(&mut page, &Event::Joined(Joined { call: RIGHTS_CALL, live: Vec::new(), refused }), Some(3));
+    hear(&mut page, &Event::Joined(Joined { refused, ..Joined::of(RIGHTS_CALL) }), Some(3));
     // The stream goes on without it, and its cursor covers what was not told.
     hear(&mut page, &message("b", 9), Some(9));
     assert_eq!(after(&open(&mut page), "a"), Some(cursor(3).to_string()));

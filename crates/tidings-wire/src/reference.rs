@@ -2,10 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use thiserror::Error;
-
-use super::PresenceError;
 
 /// Who holds an entry: 128 random bits that a page makes up once, or the hub where nobody gives one.
 ///
@@ -13,11 +11,11 @@ use super::PresenceError;
 /// It must not be guessable: whoever knows it can take the entry over. Its text is 32 hexadecimal digits.
 ///
 /// ```
-/// use tidings::Reference;
+/// use tidings_wire::Reference;
 /// let reference: Reference = "00112233445566778899aabbccddeeff".parse()?;
 /// assert_eq!(reference.to_string(), "00112233445566778899aabbccddeeff");
 /// assert!("guess".parse::<Reference>().is_err());
-/// # Ok::<(), tidings::ReferenceError>(())
+/// # Ok::<(), tidings_wire::ReferenceError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Reference([u8; 16]);
@@ -28,17 +26,7 @@ pub struct Reference([u8; 16]);
 pub struct ReferenceError;
 
 impl Reference {
-    /// A new one, that nobody can guess.
-    ///
-    /// # Errors
-    /// [`PresenceError::Randomness`] when the system gives no random bytes.
-    pub fn random() -> Result<Self, PresenceError> {
-        let mut bytes = [0; 16];
-        getrandom::fill(&mut bytes).map_err(|_| PresenceError::Randomness)?;
-        Ok(Self(bytes))
-    }
-
-    /// One from random bytes that the caller has.
+    /// One from random bytes: 16 that a generator for secrets gave, for nobody else may guess them.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
@@ -83,6 +71,12 @@ impl Serialize for Reference {
     }
 }
 
+impl<'de> Deserialize<'de> for Reference {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -103,8 +97,10 @@ mod tests {
         for text in ["", "00112233445566778899AABBCCDDEEFF", "+0112233445566778899aabbccddeeff", "0011"] {
             assert_eq!(text.parse::<Reference>(), Err(ReferenceError), "{text}");
         }
-        let (one, other) = (Reference::random().unwrap(), Reference::random().unwrap());
-        assert_ne!(one, other);
-        assert!(!format!("{one:?}").contains(&one.to_string()));
+        let reference = Reference::from_bytes([7; 16]);
+        assert!(!format!("{reference:?}").contains(&reference.to_string()));
+        let json = serde_json::to_string(&reference).unwrap();
+        assert_eq!(serde_json::from_str::<Reference>(&json).unwrap(), reference);
+        assert!(serde_json::from_str::<Reference>("\"07\"").is_err());
     }
 }
