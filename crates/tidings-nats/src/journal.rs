@@ -62,7 +62,7 @@ impl JetStream {
         streams.saw(Of::Values, last[0]);
         streams.saw(Of::History, last[1]);
         let (mut kept, all) = (Kept::default(), streams.subjects.all());
-        let mut marks = Vec::new();
+        let (mut marks, mut history_read) = (Vec::new(), Vec::new());
         reading::read(&values, &all, |message| {
             let mark = message.headers.as_ref().and_then(|headers| headers.get(SEEN));
             marks.extend(mark.map(|mark| SeenBy::read(mark.as_str())));
@@ -72,11 +72,11 @@ impl JetStream {
         .await?;
         reading::read(&history, &all, |message| {
             let info = message.info().map_err(|error| JournalError::Other(error.to_string()))?;
-            kept.history.push((info.stream_sequence, message.payload.clone()));
+            history_read.push((message.subject.to_string(), (info.stream_sequence, message.payload.clone())));
             Ok(())
         })
         .await?;
-        for (stream, read) in [(&values, kept.records.len()), (&history, kept.history.len())] {
+        for (stream, read) in [(&values, kept.records.len()), (&history, history_read.len())] {
             let held = stream.cached_info().state.messages;
             if held > 0 && read == 0 {
                 return Err(JournalError::Other(format!("{held} records were there, and none can be read")));
@@ -84,6 +84,7 @@ impl JetStream {
         }
         // Asked for again: a mark may have seen more than there was when its stream was looked at.
         let now = reading::look(&history).await?;
+        kept.history = reading::still_held(history_read, now.config.max_messages_per_subject);
         let (born, newest) = (now.created.unix_timestamp_nanos(), now.state.last_sequence);
         if let Some(mark) = marks.iter().find(|mark| mark.is_none_or(|mark| !mark.is_whole(born, newest))) {
             tracing::error!(?mark, born, newest, "the journal has lost records that the server had told to be kept");

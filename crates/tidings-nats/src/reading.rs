@@ -1,6 +1,6 @@
 //! Reading a stream out, while others write to it.
 
-use std::{fmt, time::Duration};
+use std::{collections::HashMap, fmt, time::Duration};
 
 use async_nats::jetstream::{
     self, ErrorCode,
@@ -117,4 +117,34 @@ pub(crate) async fn read(
         end = last(stream, subject).await?;
     }
     Err(other("records are replaced faster than they can be read"))
+}
+
+/// Of what was read of histories, what the stream held in the end: the last `most` records of each topic, or all where that
+/// is no limit. Of a full topic whose oldest records go while it is read, the first may have been read, and those behind it
+/// gone before they were: what lies before such a hole must not look as if it were next to what lies after it.
+pub(crate) fn still_held<T>(read: Vec<(String, T)>, most: i64) -> Vec<T> {
+    let most = u64::try_from(most).ok().filter(|most| *most > 0).unwrap_or(u64::MAX);
+    let mut counts = HashMap::<String, u64>::new();
+    let is_held = |(subject, record)| {
+        let count = counts.entry(subject).or_default();
+        *count += 1;
+        (*count <= most).then_some(record)
+    };
+    let mut held: Vec<_> = read.into_iter().rev().filter_map(is_held).collect();
+    held.reverse();
+    held
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_went_while_it_was_read_leaves_no_hole() {
+        // Of `a`, which holds three, 2 and 3 went before they were read.
+        let read = [("a", 1), ("b", 1), ("a", 4), ("b", 2), ("a", 5), ("a", 6)];
+        let read = || read.map(|(subject, number)| (subject.to_owned(), (subject, number))).to_vec();
+        assert_eq!(still_held(read(), 3), [("b", 1), ("a", 4), ("b", 2), ("a", 5), ("a", 6)]);
+        assert_eq!(still_held(read(), -1).len(), 6, "a stream without a limit lets nothing go");
+    }
 }
