@@ -137,9 +137,12 @@ impl Rect {
     }
 }
 
+/// A column on the screen, with the cards in it.
+pub(crate) type Lane = (Column, Rect, Vec<(u32, Rect)>);
+
 /// Where a card is let go at a point, given the columns with the cards in them that are shown, without the card itself:
 /// in the nearest column, before the first card whose middle is below the point.
-pub(crate) fn landing_at(columns: &[(Column, Rect, Vec<(u32, Rect)>)], x: f64, y: f64) -> Option<Landing> {
+pub(crate) fn landing_at(columns: &[Lane], x: f64, y: f64) -> Option<Landing> {
     let nearest = columns.iter().min_by(|(_, a, _), (_, b, _)| a.distance(x, y).total_cmp(&b.distance(x, y)));
     let (column, _, cards) = nearest?;
     let before = cards.iter().find(|(_, rect)| y < f64::midpoint(rect.top, rect.bottom)).map(|(card, _)| *card);

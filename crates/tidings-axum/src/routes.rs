@@ -219,7 +219,7 @@ async fn write_topic(State(live): State<Live>, request: Request) -> Result<Respo
 
 async fn clear_topic(State(live): State<Live>, request: Request) -> Result<Response, ApiError> {
     crate::origin::check(request.headers(), request.uri(), &live.options().origins)?;
-    let topic = topic_of(request.uri())?;
+    let topic = topic_of(request.uri(), TOPICS)?;
     let (parts, _) = request.into_parts();
     let published = clear(&live, &live.principal(&parts), &topic, PublishOptions::default())?;
     Ok(answer(topic, &published))

@@ -224,7 +224,9 @@ fn a_clear_is_shown_at_once_and_confirmed_by_its_echo() {
     unreached(&mut page, "a", "gone");
     assert!(page.write_request(&name("a")).is_none());
     assert_eq!(*fate.borrow(), ["done"]);
-    assert_eq!(*shown.borrow(), ["drafts clear", "nothing", "drafts "]);
+    let shown = shown.borrow();
+    assert_eq!(shown[..3], ["drafts clear", "nothing", "drafts "]);
+    assert!(shown[3..].iter().all(|told| told == "drafts "), "{shown:?}");
 }
 
 #[test]
