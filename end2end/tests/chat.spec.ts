@@ -6,7 +6,8 @@ import { Cutter } from './support/cutter';
 import { STREAM } from './support/gate';
 import { expect, test, testWithOwnServer } from './support/test';
 
-test('what one says all read, with the name that was then', async ({ page, another }) => {
+test('what one says all read, with the name that was then', async ({ page, another, watch }) => {
+  watch.expectFailure(STREAM, 'a reload ends the stream');
   const name = newRoom();
   const ann = await new Room(page, name).openLive();
   const bob = await new Room((await another()).page, name).openLive();

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use leptos::prelude::*;
-use tidings_leptos::{IntoTopic, PresenceRow, UsePresence, use_connection, use_hidden, use_presence, wire::Remote};
+use tidings_leptos::{
+    IntoTopic, PresenceRow, UsePresence, use_connection, use_hidden, use_presence,
+    wire::{NodeName, Remote},
+};
 
 use super::people::People;
 use crate::{
@@ -12,13 +15,16 @@ use crate::{
 };
 
 /// What the guest of this page says of itself on a topic, and who else is there.
-pub(crate) fn use_here<K: Remote, T>(topic: impl IntoTopic<K, T>, typing: Signal<bool>) -> UsePresence<Here> {
-    let (me, away, node) = (use_me(), use_hidden(), use_connection().node);
+pub(crate) fn use_here<K: Remote, T>(
+    topic: impl IntoTopic<K, T>,
+    typing: Signal<bool>,
+    node: Signal<Option<NodeName>>,
+) -> UsePresence<Here> {
+    let (me, away) = (use_me(), use_hidden());
     let here = Signal::derive(move || {
         let (name, colour) =
             me.0.with(|me| me.as_ref().map_or_else(Default::default, |me| (me.name.clone(), me.colour)));
-        let node = node.get().and_then(|node| node.parse().ok());
-        Here { name, colour, typing: typing.get(), away: away.get(), node }
+        Here { name, colour, typing: typing.get(), away: away.get(), node: node.get() }
     });
     use_presence(topic, me.key(), here)
 }
@@ -30,7 +36,7 @@ pub(crate) fn WhoIsHere<K: Remote, T: 'static>(
     #[prop(optional)] marker: std::marker::PhantomData<(K, T)>,
 ) -> impl IntoView {
     let _ = marker;
-    let UsePresence { rows, keys, status, .. } = use_here(topic, Signal::stored(false));
+    let UsePresence { rows, keys, status, .. } = use_here(topic, Signal::stored(false), Signal::stored(None));
     view! {
         <div class="whois" data-status=move || status.get().as_str()>
             <p class="whois-count"><span class="num">{keys}</span>" here"</p>
@@ -42,7 +48,9 @@ pub(crate) fn WhoIsHere<K: Remote, T: 'static>(
 /// Who looks at the page of the cluster, and how many pages each node serves.
 #[component]
 pub(crate) fn Lookers() -> impl IntoView {
-    let UsePresence { rows, keys, status, .. } = use_here(LOOKS.at(), Signal::stored(false));
+    let node = use_connection().node;
+    let node = Signal::derive(move || node.get().and_then(|node| node.parse().ok()));
+    let UsePresence { rows, keys, status, .. } = use_here(LOOKS.at(), Signal::stored(false), node);
     let by_node = Memo::new(move |_| by_node(&rows.get()));
     view! {
         <div class="whois" id="lookers" data-status=move || status.get().as_str()>
