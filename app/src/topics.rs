@@ -102,6 +102,9 @@ pub struct Vitals {
     pub streams: u64,
 }
 
+/// Most cards that a page may say it is writing.
+pub const EDITING_MAX: usize = 16;
+
 /// What a guest who is present says of itself: on a board, in a room, on the page of the cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Here {
@@ -115,6 +118,9 @@ pub struct Here {
     /// Has another tab in front.
     #[serde(default)]
     pub away: bool,
+    /// The cards whose titles are being written, of a board: at most [`EDITING_MAX`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub editing: Vec<u32>,
     /// Which node serves the page.
     #[serde(default)]
     pub node: Option<NodeName>,
@@ -129,6 +135,9 @@ impl Here {
         check_name(&self.name)?;
         if usize::from(self.colour) >= COLOURS.len() {
             return Err(format!("there are {} colours, from 0 on", COLOURS.len()));
+        }
+        if self.editing.len() > EDITING_MAX {
+            return Err(format!("a page says of at most {EDITING_MAX} cards that it is writing them"));
         }
         Ok(self)
     }

@@ -5,6 +5,7 @@ import type { Page } from '@playwright/test';
 
 import { thousands, unique } from './support/api';
 import { Board, PUBLISH, seed } from './support/board';
+import { newRoom, Room, SAY_IN } from './support/chat';
 import { STREAM } from './support/gate';
 import { expect, test, testWithOwnServer } from './support/test';
 
@@ -65,7 +66,39 @@ for (const colorScheme of ['light', 'dark'] as const) {
   });
 }
 
+for (const colorScheme of ['light', 'dark'] as const) {
+  test(`axe finds nothing in a room with who is here, who types, who leaves, and a refusal, ${colorScheme}`, async ({ page, another, watch }) => {
+    watch.expectFailure(SAY_IN, 'the line is empty');
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    const name = newRoom();
+    const room = await new Room(page, name).openLive();
+    const [typing, leaving] = [new Room((await another()).page, name), new Room((await another()).page, name)];
+    await typing.openLive();
+    await leaving.openLive();
+    await room.say('hello');
+    await expect(room.lines).toHaveCount(1);
+    await room.say(' ');
+    await expect(room.error).toHaveText(/needs some text/);
+    await typing.text.fill('on my way');
+    await leaving.page.context().close();
+    await expect(room.typing).toHaveText(/is typing/);
+    await expect(room.page.locator('#who .person[data-fading]')).toHaveCount(1);
+    expect(await faults(page)).toEqual([]);
+  });
+}
+
 for (const width of [320, 360, 800, 1440]) {
+  test(`nothing of a room sticks out at ${width} pixels`, async ({ page }) => {
+    await page.setViewportSize({ width, height: 800 });
+    const room = await new Room(page, newRoom()).openLive();
+    await room.beCalled('w'.repeat(24));
+    await expect(room.person('w'.repeat(24))).toHaveCount(1);
+    await room.say('w'.repeat(280));
+    await expect(room.lines).toHaveCount(1);
+    const widths = await page.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth]);
+    expect(widths).toEqual([width, width]);
+  });
+
   test(`nothing of a board sticks out at ${width} pixels`, async ({ page, api }) => {
     await seed(api, 32, ['Nets', 'w'.repeat(80), 'Ropes']);
     await page.setViewportSize({ width, height: 800 });

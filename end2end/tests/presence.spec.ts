@@ -1,7 +1,7 @@
 // Who is here: on every open page, through reloads, closed browsers and dead nodes.
 
 import { Api } from './support/api';
-import { Board } from './support/board';
+import { Board, seed } from './support/board';
 import { newRoom, presence, Room } from './support/chat';
 import { FrontDoor } from './support/front-door';
 import { Gate, STREAM } from './support/gate';
@@ -112,6 +112,20 @@ test('a board and the page of the cluster say who is here', async ({ page, anoth
   await new Home(page).live();
   await expect(page.locator('#lookers .whois-count')).toHaveText('2 looking');
   await expect(page.locator(`[data-lookers="${node}"]`)).toHaveText(new RegExp(`^${node}\\s+2$`));
+});
+
+test('who writes the title of a card is told on that card, on all other pages', async ({ page, another, api }) => {
+  await seed(api, 42, ['Nets', 'Lamps']);
+  const ann = await new Board(page, 42).openLive();
+  const bob = await new Board((await another()).page, 42).openLive();
+  await expect(bob.page.locator('.whois-count')).toHaveText('2 here');
+  const name = (await page.locator('.whois .person[data-me] .person-name').textContent()) ?? '';
+  await ann.card(2).root.getByRole('button', { name: 'Rename card 2' }).click();
+  await expect(bob.card(2).root.locator('.card-editors')).toHaveText(`${name} is writing here`);
+  await expect(bob.card(1).root.locator('.card-editors')).toHaveText('');
+  await expect(ann.card(2).root.locator('.card-editors')).toHaveText('');
+  await page.keyboard.press('Escape');
+  await expect(bob.card(2).root.locator('.card-editors')).toHaveText('');
 });
 
 test('a hidden tab is away', async ({ page, another }) => {

@@ -6,8 +6,8 @@ use leptos_router::hooks::use_params_map;
 
 use super::NotFound;
 use crate::{
-    parts::{Activity, Desktop, Picked, WhoIsHere},
-    topics::{ACTIVITY, is_board_number},
+    parts::{Activity, Desktop, Picked},
+    topics::is_board_number,
 };
 
 /// The page of one board.
@@ -28,7 +28,6 @@ pub(crate) fn Board() -> impl IntoView {
                 <h1>"Board "{number}</h1>
                 <p class="lede">"Each card is a component with a topic for each field. Rename or move one: this page shows it at once, every other page a moment later, and only that card is drawn again."</p>
             </div>
-            <WhoIsHere topic=move || ACTIVITY.at(number.get())/>
             <div class="bench">
                 <Desktop board=number/>
                 <Picked board=number/>

@@ -9,7 +9,7 @@ use super::{
     me::MeForm,
     panel::{Health, Panel},
     people::People,
-    whois::use_here,
+    whois::{Doing, use_here},
 };
 use crate::{
     api::SayIn,
@@ -30,7 +30,7 @@ const TYPING: Duration = Duration::from_secs(3);
 pub(crate) fn Room(room: Signal<String>) -> impl IntoView {
     let typing = RwSignal::new(false);
     let UseLog { items, status, age_s, version, .. } = use_log(move || CHAT.at(room.get()), SHOWN);
-    let presence = use_here(move || CHAT.at(room.get()), typing.into(), Signal::stored(None));
+    let presence = use_here(move || CHAT.at(room.get()), Doing { typing: typing.into(), ..Doing::default() });
     let topic = Signal::derive(move || CHAT.at(room.get()).as_str().to_owned());
     let shown = Memo::new(move |_| rows(items.get()));
     view! {

@@ -27,4 +27,4 @@ pub(crate) use lines::Lines;
 pub(crate) use messages::Messages;
 pub(crate) use notices::Notices;
 pub(crate) use vitals::VitalsPanel;
-pub(crate) use whois::{Lookers, WhoIsHere};
+pub(crate) use whois::Lookers;

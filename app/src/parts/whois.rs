@@ -14,29 +14,37 @@ use crate::{
     topics::{Here, LOOKS},
 };
 
+/// What the guest of this page does, beside being here.
+#[derive(Clone, Copy)]
+pub(crate) struct Doing {
+    pub(crate) typing: Signal<bool>,
+    /// The cards whose titles are being written.
+    pub(crate) editing: Signal<Vec<u32>>,
+    pub(crate) node: Signal<Option<NodeName>>,
+}
+
+impl Default for Doing {
+    fn default() -> Self {
+        Self { typing: Signal::stored(false), editing: Signal::stored(Vec::new()), node: Signal::stored(None) }
+    }
+}
+
 /// What the guest of this page says of itself on a topic, and who else is there.
-pub(crate) fn use_here<K: Remote, T>(
-    topic: impl IntoTopic<K, T>,
-    typing: Signal<bool>,
-    node: Signal<Option<NodeName>>,
-) -> UsePresence<Here> {
+pub(crate) fn use_here<K: Remote, T>(topic: impl IntoTopic<K, T>, doing: Doing) -> UsePresence<Here> {
     let (me, away) = (use_me(), use_hidden());
     let here = Signal::derive(move || {
         let (name, colour) =
             me.0.with(|me| me.as_ref().map_or_else(Default::default, |me| (me.name.clone(), me.colour)));
-        Here { name, colour, typing: typing.get(), away: away.get(), node: node.get() }
+        let (typing, editing, node) = (doing.typing.get(), doing.editing.get(), doing.node.get());
+        Here { name, colour, typing, away: away.get(), editing, node }
     });
     use_presence(topic, me.key(), here)
 }
 
-/// A line that says who is here: the page itself is, for as long as it shows this.
+/// A line that says who is here.
 #[component]
-pub(crate) fn WhoIsHere<K: Remote, T: 'static>(
-    topic: impl IntoTopic<K, T>,
-    #[prop(optional)] marker: std::marker::PhantomData<(K, T)>,
-) -> impl IntoView {
-    let _ = marker;
-    let UsePresence { rows, keys, status, .. } = use_here(topic, Signal::stored(false), Signal::stored(None));
+pub(crate) fn WhoIsHere(presence: UsePresence<Here>) -> impl IntoView {
+    let UsePresence { rows, keys, status, .. } = presence;
     view! {
         <div class="whois" data-status=move || status.get().as_str()>
             <p class="whois-count"><span class="num">{keys}</span>" here"</p>
@@ -50,7 +58,7 @@ pub(crate) fn WhoIsHere<K: Remote, T: 'static>(
 pub(crate) fn Lookers() -> impl IntoView {
     let node = use_connection().node;
     let node = Signal::derive(move || node.get().and_then(|node| node.parse().ok()));
-    let UsePresence { rows, keys, status, .. } = use_here(LOOKS.at(), Signal::stored(false), node);
+    let UsePresence { rows, keys, status, .. } = use_here(LOOKS.at(), Doing { node, ..Doing::default() });
     let by_node = Memo::new(move |_| by_node(&rows.get()));
     view! {
         <div class="whois" id="lookers" data-status=move || status.get().as_str()>

@@ -5,7 +5,7 @@ use tidings_leptos::{
     TopicStatus, UsePublish, UseTopic, UseTopicOptions, use_publish, use_topic, use_topic_with_options,
 };
 
-use super::{desk::use_desk, focus, grip::Grip, lost::Losses, title::Title};
+use super::{desk::use_desk, focus, grip::Grip, lost::Losses, present::CardEditors, title::Title};
 use crate::topics::{COLUMN, PICKED, PLACE, TITLE};
 
 /// One card of a board. What it says beside its title stands in its own parts: another one is another line here.
@@ -41,6 +41,7 @@ pub(super) fn Card(board: u32, card: u32) -> impl IntoView {
             <Grip card/>
             <p class="card-state">{word}</p>
             <Acts card/>
+            <CardEditors card/>
             <p class="field-error card-error" role="alert">{error}</p>
             <Losses card/>
         </li>

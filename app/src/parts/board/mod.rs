@@ -10,6 +10,7 @@ mod focus;
 mod grip;
 mod lost;
 mod picked;
+mod present;
 mod title;
 mod tools;
 mod writer;
@@ -21,7 +22,10 @@ use tidings_leptos::{TopicStatus, wire::TopicKind};
 pub(crate) use activity::Activity;
 pub(crate) use picked::Picked;
 
-use super::panel::{Health, Panel};
+use super::{
+    panel::{Health, Panel},
+    whois::WhoIsHere,
+};
 use crate::{
     board::Column,
     topics::{TITLE, TITLE_CHARS_MAX},
@@ -41,10 +45,12 @@ pub(crate) fn Desktop(board: Signal<u32>) -> impl IntoView {
     let text = Memo::new(move |_| asked.get().unwrap_or_default().chars().take(TITLE_CHARS_MAX).collect::<String>());
     let filter = Memo::new(move |_| text.with(|text| text.trim().to_lowercase()));
     let desk = provide_desk(board, filter.into());
+    let presence = present::provide_editors(desk, board);
     let topic = Signal::derive(move || TITLE.all(board.get()).as_str().to_owned());
     let health = Health { status: desk.titles.status, age_s: desk.titles.age_s, version: desk.titles.version };
     view! {
         <Panel id="cards" title="Cards" topic kind=TopicKind::State health>
+            <WhoIsHere presence/>
             <Totals desk/>
             <Tools desk text=text.into() ask/>
             <div class="board-losses"><Losses/></div>
