@@ -1,9 +1,14 @@
-//! Presence on a node alone: graces, limits, and what those who watch are told.
+//! Presence: graces, limits, what those who watch are told; and a link that failed one way.
 
-use std::task::{Context, Poll, Waker};
+use std::{
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
 
 use futures_util::Stream as _;
-use tidings::{Hub, Payload, Presence, PresenceChange, PresenceChanges, PresenceError, Reference, testing};
+use tidings::{
+    Hub, MemberState, Payload, Presence, PresenceChange, PresenceChanges, PresenceError, Reference, testing,
+};
 
 fn meta(text: &str) -> Payload {
     Payload::of(text).unwrap()
@@ -160,4 +165,26 @@ async fn who_watches_is_waked_when_a_grace_is_over() {
         }
     }
     assert!(here(&hub).is_empty());
+}
+
+/// Alpha loses beta, and beta does not lose alpha: nobody is present, and alpha has to be told that once more.
+#[tokio::test]
+async fn a_link_that_failed_one_way_catches_up_where_nobody_is_present() {
+    let patience = Duration::from_secs(30);
+    let mesh = testing::Mesh::default();
+    let (alpha, beta) = (Hub::solo("alpha").unwrap(), Hub::solo("beta").unwrap());
+    alpha.connect(mesh.carrier()).await.unwrap();
+    beta.connect(mesh.carrier()).await.unwrap();
+    assert_eq!((alpha.wait_for_nodes(1, patience).await, beta.wait_for_nodes(1, patience).await), (1, 1));
+    assert!(alpha.has_caught_up() && beta.has_caught_up());
+    mesh.cut_one_way("beta", "alpha");
+    let lost = async {
+        while alpha.nodes()[0].state == MemberState::Up {
+            alpha.changed().await;
+        }
+    };
+    tokio::time::timeout(patience, lost).await.unwrap();
+    mesh.heal();
+    assert_eq!(alpha.wait_for_nodes(1, patience).await, 1);
+    assert!(alpha.has_caught_up());
 }

@@ -452,9 +452,9 @@ impl Core {
             self.changed = (head, now_ms);
         }
         let every_ms = if now_ms < self.changed.1 + BUSY_MS { BEAT_MS } else { QUIET_MS };
-        // Also where there is nothing to tell: who has not asked yet may not know that.
-        let is_told = head > 0 || self.links.values().any(|link| link.sent.is_none());
-        if is_told && self.head_ms + every_ms <= now_ms {
+        // Also where nobody is present here: a peer that lost this node, and has it again, knows that only when it is told,
+        // and this node may not have noticed.
+        if self.head_ms + every_ms <= now_ms {
             self.head_ms = now_ms;
             self.head_to.extend(self.links.keys().cloned());
         }
