@@ -73,7 +73,7 @@ test('a refused write is undone, and the server says why', async ({ page, api, w
   await board.card(3).rename('Ropes, coiled');
   await board.card(3).confirmed('Ropes, coiled');
   await expect(board.card(3).error).toBeEmpty();
-  expect(await activityOf(api, 13)).toEqual(['Card 3 is now: Ropes, coiled']);
+  await expect.poll(() => activityOf(api, 13)).toEqual(['Card 3 is now: Ropes, coiled']);
 });
 
 test('where the server is not reached a write is sent again, under its id, until it is', async ({ page, api, watch }) => {
@@ -114,7 +114,7 @@ test('an answer that is lost does not publish twice', async ({ page, api, watch 
   await board.card(1).rename('Nets, dried');
   await expect(board.activity).toHaveText(['Card 1 is now: Nets, dried']);
   await expect(page.locator('#activity [data-pending]')).toHaveCount(0);
-  expect(await activityOf(api, 15)).toEqual(['Card 1 is now: Nets, dried']);
+  await expect.poll(() => activityOf(api, 15)).toEqual(['Card 1 is now: Nets, dried']);
   await lost;
 });
 
