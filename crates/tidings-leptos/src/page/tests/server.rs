@@ -24,6 +24,18 @@ struct Served {
 }
 
 impl Served {
+    /// Sends a write whose first answer is lost on its way back, so that the page asks again; reads until it is decided.
+    async fn ask_twice(&mut self, topic: &TopicName, fate: &RefCell<Vec<String>>) {
+        for _ in 0..2 {
+            let publish = self.page.write_request(topic).unwrap();
+            let response = self.post("/publish", serde_json::to_string(&publish).unwrap()).await;
+            assert_eq!(response.status(), 200);
+        }
+        while fate.borrow().is_empty() {
+            self.read().await;
+        }
+    }
+
     fn new() -> Self {
         let hub = Hub::solo("alpha").unwrap();
         hub.serve(TITLE).read(anyone).write(anyone);
@@ -181,15 +193,7 @@ async fn a_pattern_follows_its_topics_and_a_write_comes_back() {
         &mut calls,
     );
     tell(calls);
-    // The first answer is lost on its way back: the page asks again.
-    for _ in 0..2 {
-        let publish = served.page.write_request(&topic).unwrap();
-        let response = served.post("/publish", serde_json::to_string(&publish).unwrap()).await;
-        assert_eq!(response.status(), 200);
-    }
-    while fate.borrow().is_empty() {
-        served.read().await;
-    }
+    served.ask_twice(&topic, &fate).await;
     served.hub.broadcast("said", Payload::of(&1).unwrap()).unwrap();
     assert_eq!(*all.borrow(), ["11", "joined", "12", "drafts 13", "13", "drafts "]);
     let topic = served.hub.topics().into_iter().find(|info| info.topic == topic).unwrap();
@@ -211,15 +215,8 @@ async fn a_topic_that_a_page_clears_is_gone_for_all_and_comes_back_with_the_next
         let write = Write { id: id.into(), kind: TopicKind::State, data, owner: 0, sink };
         served.page.write(&topic, write, &mut calls);
         tell(calls);
-        // The first answer is lost on its way back, and nothing is cleared twice.
-        for _ in 0..2 {
-            let publish = served.page.write_request(&topic).unwrap();
-            let response = served.post("/publish", serde_json::to_string(&publish).unwrap()).await;
-            assert_eq!(response.status(), 200);
-        }
-        while fate.borrow().is_empty() {
-            served.read().await;
-        }
+        // And nothing is cleared twice.
+        served.ask_twice(&topic, &fate).await;
         assert_eq!(*fate.borrow(), ["done"]);
     }
     assert_eq!(*all.borrow(), ["11", "joined", "drafts clear", "nothing", "drafts ", "drafts 12", "12", "drafts "]);
